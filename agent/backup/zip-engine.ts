@@ -1,0 +1,136 @@
+import { createReadStream } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { AgentError } from "../errors.ts";
+import type { BackupEngine, BackupRequest } from "./engine.ts";
+import { ManifestWriter } from "./manifest.ts";
+import { archiveNameAt } from "./names.ts";
+import { ProgressMeter } from "./progress.ts";
+import type { ReadContext } from "./read-file.ts";
+import { type Finished, resultOf } from "./result.ts";
+import type { ArchiveWriter } from "./stores/store.ts";
+import { makeTemporary } from "./temporary.ts";
+import { TOOL } from "./tool.ts";
+import { nothingToBackUp, scan } from "./walk.ts";
+import { ZipRun } from "./zip-run.ts";
+import { ZipWriter } from "./zip-writer.ts";
+
+export interface ZipEngineOptions {
+  /** Where the manifest is written until the archive is complete; the system's temporary folder when absent. */
+  temporaryFolder?: string;
+  /** For tests: see `ReadContext`. */
+  onRead?: ReadContext["onRead"];
+}
+
+/** When a name is taken, the next second's is tried, so often in all. */
+const NAME_TRIES = 5;
+
+/** Backups as plain zip archives that any tool can unpack. */
+export function createZipEngine(options: ZipEngineOptions = {}): BackupEngine {
+  return {
+    async backup(request) {
+      const finished = await unlessCancelled(request, () => makeBackup(request, options));
+      return resultOf(request, finished);
+    },
+  };
+}
+
+/** Whatever breaks because the signal fired is a cancellation. */
+async function unlessCancelled<T>({ signal, server }: BackupRequest, work: () => Promise<T>): Promise<T> {
+  try {
+    signal.throwIfAborted();
+    return await work();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    const text = `The backup of ${server.id} was cancelled. What it had written was removed.`;
+    throw new AgentError("backup-cancelled", text, { cause: error });
+  }
+}
+
+async function makeBackup(request: BackupRequest, options: ZipEngineOptions): Promise<Finished> {
+  const { server, store, signal, clock } = request;
+  const startedAt = clock.now();
+  const meter = new ProgressMeter(request.report, () => clock.now());
+  meter.phase("scanning");
+  await store.cleanUp(server.id);
+  const source = await scan(server, store, signal);
+
+  const { name, writer } = await begin(request, source.bytes);
+  let temporary: string | undefined;
+  try {
+    temporary = await makeTemporary(options.temporaryFolder ?? tmpdir(), clock.now(), request.log);
+    meter.phase("archiving", source.bytes);
+    return await write(request, options, { name, writer, startedAt, meter, manifestFile: join(temporary, "manifest") });
+  } catch (error) {
+    await writer.abort();
+    throw error;
+  } finally {
+    if (temporary !== undefined) await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+/** Begins an archive under the name of this second, or of a later one when that is taken. */
+async function begin({ server, store, job, signal, clock }: BackupRequest, expectedBytes: number) {
+  for (let attempt = 1; ; attempt += 1) {
+    const name = archiveNameAt(server.id, clock.now());
+    try {
+      return { name, writer: await store.begin({ server: server.id, name, expectedBytes, job, signal }) };
+    } catch (error) {
+      if (!(error instanceof AgentError && error.code === "archive-exists") || attempt >= NAME_TRIES) throw error;
+      await clock.sleep(1000 - (clock.now() % 1000), signal);
+    }
+  }
+}
+
+interface Begun {
+  name: string;
+  writer: ArchiveWriter;
+  startedAt: number;
+  meter: ProgressMeter;
+  manifestFile: string;
+}
+
+/** Writes archive and manifest, and commits both. */
+async function write(request: BackupRequest, options: ZipEngineOptions, begun: Begun): Promise<Finished> {
+  const { server, clock, note, log } = request;
+  const { name, startedAt, manifestFile } = begun;
+  const manifest = new ManifestWriter(manifestFile, {
+    type: "header",
+    format: "reconsync-manifest",
+    version: 1,
+    tool: TOOL,
+    server: server.id,
+    game: server.profile.id,
+    archive: name,
+    createdAt: new Date(startedAt).toISOString(),
+    note,
+  });
+  try {
+    const { run, archive } = await fill(request, options, begun, manifest);
+    await manifest.finish(run.footer(archive, Math.max(0, Math.round(clock.now() - startedAt))));
+    begun.meter.phase("finishing");
+    const stored = await begun.writer.commit(archive, createReadStream(manifestFile));
+    log.info({ server: server.id, archive: name, bytes: archive.bytes, consistency: run.consistency() }, "backup written");
+    return { run, archive, name, startedAt, stored };
+  } finally {
+    await manifest.discard();
+  }
+}
+
+/** Puts everything that the walk finds into the archive and the manifest. */
+async function fill(request: BackupRequest, options: ZipEngineOptions, { writer, meter }: Begun, manifest: ManifestWriter) {
+  const { server, store, signal, clock } = request;
+  const zip = new ZipWriter(writer.body, { level: server.backup.compression, signal });
+  try {
+    const context: ReadContext = { clock, signal, onRead: options.onRead, onBytes: (bytes) => meter.addBytes(bytes) };
+    const run = new ZipRun({ zip, manifest, meter, context });
+    await run.addAll(server, store);
+    if (run.isEmpty()) throw nothingToBackUp(server);
+    if (store.type === "r2") meter.phase("uploading");
+    return { run, archive: await zip.finish() };
+  } catch (error) {
+    await zip.destroy();
+    throw error;
+  }
+}

@@ -1,0 +1,172 @@
+import path from "node:path";
+import { COMPRESSION_DEFAULT, type ConfigFileServer, configFile, RETENTION_KEEP_LAST_DEFAULT } from "../../schemas/config.ts";
+import type { GameProfile } from "../../schemas/profile.ts";
+import { isQueryType } from "../monitor/query-types.ts";
+import { ConfigError, type ConfigProblem } from "./config-error.ts";
+import { checkRules } from "./config-rules.ts";
+import type { BackupConfig, HostConfig, ServerConfig } from "./host-config.ts";
+import { valueAt } from "./issues.ts";
+import { defaultStateFile, isAbsolutePath, tidyPath } from "./paths.ts";
+import { loadProfiles, type ProfileFolder } from "./profiles.ts";
+import { hashConfig } from "./redact.ts";
+import { Secret } from "./secret.ts";
+import { readSecretFile } from "./secret-file.ts";
+import { YamlSource } from "./yaml-source.ts";
+
+export interface LoadOptions {
+  env: NodeJS.ProcessEnv;
+  /** The profiles that come with ReconSync: `findGamesFolder()`. */
+  profilesFolder: string;
+  /** Whose paths and variables are meant; this machine's by default. */
+  platform?: NodeJS.Platform;
+  /** Whether the agent runs as root: decides where its state lies by default. */
+  root?: boolean;
+}
+
+/**
+ * Reads `config.yaml` with its profiles and secret files, and checks all of it.
+ * @throws ConfigError with everything that is wrong, each with file, line and column.
+ */
+export async function loadConfig(file: string, options: LoadOptions): Promise<HostConfig> {
+  const { env, platform = process.platform } = options;
+  const source = await YamlSource.read(file, { env, platform });
+  const notices: string[] = [];
+  const shipped = await loadProfiles(options.profilesFolder);
+  const profiles = await withOwnProfiles(shipped, source, platform, notices);
+  const parsed = source.parse(configFile);
+  await checkRules(source, profiles, platform);
+
+  const servers: ServerConfig[] = [];
+  for (const [index, written] of (parsed?.servers ?? []).entries()) {
+    const profile = profiles.profiles.get(written.game);
+    if (profile) servers.push(await resolveServer(written, profile, { source, index, platform, notices }));
+  }
+
+  const problems = [...source.problems, ...profiles.problems];
+  if (problems.length > 0 || !parsed) {
+    throw new ConfigError(problems.toSorted(byPlace(file)));
+  }
+  const config = {
+    stateFile: parsed.state ? tidyPath(parsed.state, platform) : defaultStateFile(platform, env, options.root ?? process.getuid?.() === 0),
+    log: { level: parsed.log?.level ?? "info", format: parsed.log?.format ?? "auto" },
+    servers,
+  } satisfies Partial<HostConfig>;
+  return { file: path.resolve(file), hash: hashConfig(config), ...config, notices };
+}
+
+/** In the order of the file; other files follow. */
+const byPlace = (file: string) => (a: ConfigProblem, b: ConfigProblem) =>
+  Number(a.file !== file) - Number(b.file !== file) || a.file.localeCompare(b.file) || a.line - b.line || a.column - b.column;
+
+async function withOwnProfiles(
+  shipped: ProfileFolder,
+  source: YamlSource,
+  platform: NodeJS.Platform,
+  notices: string[],
+): Promise<ProfileFolder> {
+  const folder = valueAt(source.data, ["profiles"]);
+  if (typeof folder !== "string" || !isAbsolutePath(folder, platform)) return shipped;
+  let own: ProfileFolder;
+  try {
+    own = await loadProfiles(folder);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    for (const { message } of error.problems) source.complain(["profiles"], message);
+    return shipped;
+  }
+  for (const id of own.profiles.keys()) {
+    if (shipped.profiles.has(id)) notices.push(`The profile "${id}" of ${folder} is used in place of the one that comes with ReconSync.`);
+  }
+  const broken = new Set([...shipped.broken, ...own.broken]);
+  return { profiles: new Map([...shipped.profiles, ...own.profiles]), broken, problems: [...shipped.problems, ...own.problems] };
+}
+
+interface Place {
+  source: YamlSource;
+  index: number;
+  platform: NodeJS.Platform;
+  notices: string[];
+}
+
+async function resolveServer(written: ConfigFileServer, profile: GameProfile, place: Place): Promise<ServerConfig> {
+  const { platform } = place;
+  const process = resolveProcess(written, profile, platform);
+  const query = await resolveQuery(written, profile, place);
+  return {
+    id: written.id,
+    name: written.name ?? written.id,
+    profile,
+    folder: tidyPath(written.folder, platform),
+    address: written.address,
+    ports: resolvePorts(written, profile, place),
+    ...(process && { process }),
+    ...(query && { query }),
+    backup: resolveBackup(written, profile, platform),
+  };
+}
+
+function resolveProcess({ process }: ConfigFileServer, profile: GameProfile, platform: NodeJS.Platform): ServerConfig["process"] {
+  if (process) {
+    const { pid_file: pidFile, name } = process;
+    return { ...(pidFile !== undefined && { pidFile: tidyPath(pidFile, platform) }), ...(name !== undefined && { name }) };
+  }
+  const usual = platform === "win32" ? profile.process?.windows : profile.process?.linux;
+  return usual && { name: usual.name };
+}
+
+function resolvePorts(written: ConfigFileServer, profile: GameProfile, { source, index }: Place): ServerConfig["ports"] {
+  const game = written.ports?.game ?? profile.ports.game.port;
+  const { port, offset } = profile.ports.query ?? {};
+  const query = written.ports?.query ?? (offset === undefined ? port : game + offset);
+  if (query === undefined) return { game };
+  if (query < 1 || query > 65_535) {
+    source.complain(
+      ["servers", index, "ports"],
+      `the query port would be ${query}: ${profile.name} answers ${offset} beside the game port. Give ports.query`,
+    );
+  }
+  return { game, query };
+}
+
+async function resolveQuery(
+  written: ConfigFileServer,
+  profile: GameProfile,
+  { source, index, platform, notices }: Place,
+): Promise<ServerConfig["query"]> {
+  if (written.query === false) return undefined;
+  const path = ["servers", index, "query"];
+  const { type = profile.query?.type, password, password_file: passwordFile } = written.query ?? {};
+  if (type === undefined) {
+    if (written.query)
+      source.complain(path, `the profile "${profile.id}" does not say how to ask ${profile.name}. Give query.type, or query: false`);
+    return undefined;
+  }
+  if (!(await isQueryType(type))) {
+    const message = `gamedig knows no type "${type}"`;
+    source.complain(written.query?.type === undefined ? ["servers", index, "game"] : [...path, "type"], message);
+  }
+  if (password !== undefined) return { type, password: new Secret(password) };
+  if (passwordFile === undefined || !isAbsolutePath(passwordFile, platform)) return { type };
+  const secret = await readSecretFile(passwordFile, platform);
+  if (!secret.ok) {
+    source.complain([...path, "password_file"], secret.problem);
+    return { type };
+  }
+  if (secret.warning) notices.push(secret.warning);
+  return { type, password: new Secret(secret.text) };
+}
+
+function resolveBackup({ backup }: ConfigFileServer, profile: GameProfile, platform: NodeJS.Platform): BackupConfig {
+  const usual = (list: { globs: string[] }[]) => (backup.profile_globs ? list.flatMap((it) => it.globs) : []);
+  const { keep_last: keepLast = RETENTION_KEEP_LAST_DEFAULT, keep_days: keepDays } = backup.retention ?? {};
+  return {
+    format: backup.format,
+    include: unique([...usual(profile.backup.include), ...(backup.include ?? [])]),
+    exclude: unique([...usual(profile.backup.exclude), ...(backup.exclude ?? [])]),
+    store: backup.store.type === "local" ? { type: "local", folder: tidyPath(backup.store.folder, platform) } : { type: "r2" },
+    retention: { keepLast, ...(keepDays !== undefined && { keepDays }) },
+    compression: backup.compression ?? COMPRESSION_DEFAULT,
+  };
+}
+
+const unique = (globs: string[]) => [...new Set(globs)];

@@ -1,0 +1,54 @@
+import { createHash } from "node:crypto";
+import { stringify } from "yaml";
+import type { HostConfig, ServerConfig } from "./host-config.ts";
+import { REDACTED, Secret } from "./secret.ts";
+
+/** The effective config as YAML, in the words of `config.yaml`, for people. Secrets are `«redacted»`. */
+export function describeConfig(config: HostConfig): string {
+  const plain = { state: config.stateFile, log: config.log, servers: config.servers.map(describeServer) };
+  return `# ${config.file}\n${stringify(
+    withSecrets(plain, () => REDACTED),
+    { lineWidth: 0, aliasDuplicateObjects: false },
+  )}`;
+}
+
+/** SHA-256 in hex of what the config comes to: the same for the same meaning, however the file is laid out. Secrets do not count. */
+export function hashConfig({ stateFile, log, servers }: Pick<HostConfig, "stateFile" | "log" | "servers">): string {
+  const plain = withSecrets({ stateFile, log, servers }, () => undefined);
+  return createHash("sha256").update(JSON.stringify(plain, sortKeys)).digest("hex");
+}
+
+function describeServer(server: ServerConfig) {
+  const { backup, process, query } = server;
+  return {
+    id: server.id,
+    name: server.name,
+    game: server.profile.id,
+    folder: server.folder,
+    address: server.address,
+    ports: server.ports,
+    ...(process && { process: { pid_file: process.pidFile, name: process.name } }),
+    query: query ?? false,
+    backup: {
+      format: backup.format,
+      include: backup.include,
+      exclude: backup.exclude,
+      store: backup.store,
+      retention: { keep_last: backup.retention.keepLast, keep_days: backup.retention.keepDays },
+      compression: backup.compression,
+    },
+  };
+}
+
+/** A copy of plain data in which each secret is replaced, whatever its key is called. */
+function withSecrets(value: unknown, replace: () => string | undefined): unknown {
+  if (value instanceof Secret) return replace();
+  if (Array.isArray(value)) return value.map((it) => withSecrets(it, replace));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, it]) => [key, withSecrets(it, replace)]));
+}
+
+function sortKeys(_key: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+}

@@ -1,0 +1,23 @@
+/** One authenticated request to the Worker. */
+export interface ControlPlaneRequest {
+  method: "GET" | "POST" | "PUT" | "DELETE";
+  /** Such as `/v1/poll`. */
+  path: string;
+  /** Sent as JSON, with its content type. */
+  json?: unknown;
+  /** Sent as it is. A buffer, never a stream: a request must be able to go out twice. */
+  body?: Uint8Array<ArrayBuffer>;
+  headers?: Record<string, string>;
+  signal?: AbortSignal;
+  /** Bound of the whole request, in milliseconds. */
+  timeoutMs: number;
+}
+
+/**
+ * The Worker as this host sees it. `send` adds the access token, gets a new one when it has run out (also once after a 401), and
+ * answers whatever the Worker answered. It does not retry anything else. It throws an AgentError `control-plane-unreachable` when there was
+ * no answer, `not-enrolled` when this host has no identity, `host-revoked` when the guild no longer knows it.
+ */
+export interface ControlPlane {
+  send(request: ControlPlaneRequest): Promise<Response>;
+}

@@ -1,0 +1,25 @@
+import type { HostLoad, ServerStatus } from "../../schemas/index.ts";
+import type { BackupEngine } from "../backup/engine.ts";
+import type { ArchiveStore } from "../backup/stores/store.ts";
+import type { ServerConfig } from "../config/host-config.ts";
+import { AgentError } from "../errors.ts";
+import type { Lock } from "../state/lock.ts";
+
+/** What a job may do on this host: only with the servers of the host's own config. */
+export interface Host {
+  readonly servers: readonly ServerConfig[];
+  engineOf(server: ServerConfig): BackupEngine;
+  storeOf(server: ServerConfig): ArchiveStore;
+  observe(server: ServerConfig): Promise<ServerStatus>;
+  load(): Promise<HostLoad | undefined>;
+  /** Undefined while somebody else backs this server up: another job, or a person by hand. */
+  lockBackup(server: string): Lock | undefined;
+}
+
+/** @throws AgentError `unknown-server` */
+export function serverOf(host: Host, id: string): ServerConfig {
+  const found = host.servers.find((server) => server.id === id);
+  if (found !== undefined) return found;
+  const known = host.servers.map((server) => server.id).join(", ");
+  throw new AgentError("unknown-server", `this host has no server "${id}" in its config.yaml; it has ${known === "" ? "none" : known}`);
+}

@@ -1,0 +1,132 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { onTestFinished } from "vitest";
+import type { Guild, SandboxMessage, SandboxOptions } from "../../sandbox/index.ts";
+import { buildAgent } from "../../scripts/build.ts";
+import { copyBucket } from "../../scripts/demo/read-r2.ts";
+import { AgentProcess } from "../../scripts/embedded/agent-process.ts";
+import type { Stack } from "../../scripts/embedded/stack.ts";
+import { placeIn, startStack } from "../../scripts/embedded/stack.ts";
+
+/** Everything together for one test: sandbox Discord, the real Worker, real agents, and folders that go away with the test. */
+export class Scene {
+  readonly folder: string;
+  readonly stack: Stack;
+
+  private constructor(folder: string, stack: Stack) {
+    this.folder = folder;
+    this.stack = stack;
+  }
+
+  static async open(sandbox: SandboxOptions = {}): Promise<Scene> {
+    const folder = await mkdtemp(join(tmpdir(), "reconsync-e2e-"));
+    onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
+    await buildAgent();
+    const stack = await startStack({ folder: join(folder, "stack"), sandbox: { rateLimits: "wide", ...sandbox } });
+    onTestFinished(() => stack.close());
+    return new Scene(folder, stack);
+  }
+
+  get sandbox() {
+    return this.stack.sandbox;
+  }
+
+  guild(index = 0): Guild {
+    const guild = this.sandbox.guilds[index];
+    if (guild === undefined) throw new Error(`the sandbox has no guild ${index}`);
+    return guild;
+  }
+
+  /** A folder of files by path. */
+  async tree(name: string, files: Record<string, string | Buffer>): Promise<string> {
+    const root = join(this.folder, name);
+    for (const [path, content] of Object.entries(files)) {
+      await mkdir(dirname(join(root, path)), { recursive: true });
+      await writeFile(join(root, path), content);
+    }
+    return root;
+  }
+
+  /** A folder with incompressible files, so that its archive is about as large. */
+  bigTree(name: string, megabytes: number): Promise<string> {
+    const files = Array.from({ length: megabytes }, (_, index) => [`region/r.${index}.bin`, randomBytes(1_000_000)] as const);
+    return this.tree(name, Object.fromEntries(files));
+  }
+
+  /** An enrolled agent with these servers, not started yet. */
+  async agent(
+    guild: Guild,
+    name: string,
+    servers: { id: string; folder: string; store?: object; backup?: object }[],
+  ): Promise<AgentProcess> {
+    const config = {
+      servers: servers.map(({ id, folder, store = { type: "r2" }, backup = {} }) => ({
+        id,
+        game: "minecraft-java",
+        folder,
+        query: false,
+        backup: { profile_globs: false, include: ["**"], store, ...backup },
+      })),
+    };
+    const agent = await AgentProcess.prepare({ folder: join(this.folder, `agent-${name}`), config });
+    onTestFinished(async () => {
+      await agent.stop("SIGKILL");
+    });
+    await agent.enrol(this.sandbox, this.stack.workerUrl, placeIn(guild, "owner"), name);
+    return agent;
+  }
+
+  /** Starts an agent and waits until the guild knows its servers. */
+  async start(agent: AgentProcess, guild: Guild, server: string): Promise<void> {
+    agent.start();
+    await eventually(
+      async () => (await this.choices(guild)).includes(server),
+      `the guild to know ${server}\n${agent.log.slice(-10).join("\n")}`,
+    );
+  }
+
+  async choices(guild: Guild, typed = ""): Promise<string[]> {
+    const input = { ...placeIn(guild, "owner"), command: "backup now", focused: "server", options: { server: typed } };
+    return (await this.sandbox.autocomplete(input)).map((choice) => String(choice.value));
+  }
+
+  async command(guild: Guild, command: string, options: Record<string, string> = {}, member = "owner"): Promise<SandboxMessage> {
+    const { message, failure } = await this.sandbox.command({ ...placeIn(guild, member), command, options });
+    if (message === undefined || failure !== undefined) throw new Error(`/${command} failed: ${failure?.reason ?? "no message"}`);
+    return message;
+  }
+
+  /** Waits for the message (or the one that took over) to reach a title. */
+  titled(pattern: RegExp, timeoutMs = 90_000): Promise<SandboxMessage> {
+    return this.sandbox.waitForMessage((message) => pattern.test(message.embeds[0]?.title ?? ""), timeoutMs);
+  }
+
+  /** Objects in R2. Stops the Worker, so it comes last. */
+  async bucket(): Promise<{ keys: string[]; folder: string }> {
+    await this.stack.stopWorker();
+    const folder = join(this.folder, "bucket");
+    return { keys: await copyBucket(join(this.folder, "stack", "worker"), folder), folder };
+  }
+}
+
+export function textOf(message: SandboxMessage): string {
+  return JSON.stringify(message.embeds);
+}
+
+/** Waits for something that becomes true soon. */
+export async function eventually(check: () => boolean | Promise<boolean>, what: string, timeoutMs = 30_000): Promise<void> {
+  const until = Date.now() + timeoutMs;
+  while (!(await check())) {
+    if (Date.now() > until) throw new Error(`waited ${timeoutMs / 1000} s in vain for ${what}`);
+    await pause(100);
+  }
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** `RECONSYNC_LONG=1` runs the large counts. */
+export const LONG = process.env.RECONSYNC_LONG === "1";

@@ -1,0 +1,185 @@
+import * as z from "zod";
+import { serverId } from "./ids.ts";
+import { GAME_ID_PATTERN, glob, portNumber } from "./profile.ts";
+
+/**
+ * `config.yaml` as it is written. Keys are snake_case, objects are strict: a key that nobody reads is a mistake. Any text may
+ * hold `${NAME}` or `${NAME:-default}`. What it comes to is `HostConfig` in agent/config/host-config.ts.
+ */
+
+export const RETENTION_KEEP_LAST_DEFAULT = 10;
+/** Deflate at level 6 costs 17 % more time than at level 1 and saves 1.5 % on a game world, measured; 1 spares the game's cores. */
+export const COMPRESSION_DEFAULT = 1;
+export const ADDRESS_DEFAULT = "127.0.0.1";
+export const SERVERS_MAX = 50;
+const GLOBS_MAX = 100;
+
+const path = z
+  .string()
+  .min(1)
+  .max(1000)
+  .refine((text) => !/\p{Cc}/u.test(text), "a path cannot hold control characters");
+const secretFile = path.describe(
+  "Absolute path of a file that holds the password. One line break at its end is left out. Only its owner should be able to read it.",
+);
+
+const store = z
+  .discriminatedUnion("type", [
+    z.strictObject({
+      type: z.literal("local").describe("A folder on this host."),
+      folder: path.describe("Absolute path. It cannot be the server's folder, nor hold it."),
+    }),
+    z.strictObject({ type: z.literal("r2").describe("The Cloudflare R2 bucket of your ReconSync.") }),
+  ])
+  .describe("Where backups go.")
+  .meta({ examples: [{ type: "r2" }, { type: "local", folder: "/mnt/backups" }] });
+
+const retention = z
+  .strictObject({
+    keep_last: z.int().min(1).max(10_000).default(RETENTION_KEEP_LAST_DEFAULT).describe("How many of the newest backups stay."),
+    keep_days: z.number().positive().max(36_500).optional().describe("Backups younger than this many days stay too."),
+  })
+  .describe("Which backups stay. Older ones go after a new backup has succeeded. The last good one always stays.")
+  .meta({ examples: [{ keep_last: 10, keep_days: 7 }] });
+
+const backup = z
+  .strictObject({
+    format: z.enum(["zip"]).default("zip").describe("`zip`: one plain archive a backup, which any program can open."),
+    profile_globs: z
+      .boolean()
+      .default(true)
+      .describe(
+        "Start from what the game's profile includes and excludes. With `false`, only the globs written here count, and `include` is needed.",
+      ),
+    include: z
+      .array(glob)
+      .max(GLOBS_MAX)
+      .optional()
+      .describe("Globs of what else to back up, relative to `folder`, with `/`. They are added to those of the profile.")
+      .meta({ examples: [["mods/**", "*.cfg"]] }),
+    exclude: z
+      .array(glob)
+      .max(GLOBS_MAX)
+      .optional()
+      .describe("Globs of what to leave out. They are added to those of the profile. Exclude wins over include, whoever wrote it.")
+      .meta({ examples: [["**/*.bak"]] }),
+    store,
+    retention: retention.optional(),
+    compression: z
+      .int()
+      .min(0)
+      .max(9)
+      .default(COMPRESSION_DEFAULT)
+      .describe("Deflate level: 0 stores, 1 is fastest, 9 is smallest. Files that are compressed already are stored."),
+  })
+  .describe("What is backed up, and where to.");
+
+const ports = z
+  .strictObject({
+    game: portNumber.optional().describe("The port that players connect to. Default: the profile's."),
+    query: portNumber.optional().describe("The port that answers queries. Default: the profile's, which may follow `game`."),
+  })
+  .describe("Ports that differ from the game's defaults.")
+  .meta({ examples: [{ game: 25566 }] });
+
+const process = z
+  .strictObject({
+    pid_file: path
+      .optional()
+      .describe("Absolute path of a file in which the server, or what starts it, writes its process id. The surest way."),
+    name: z
+      .string()
+      .regex(/^[^/\\]{1,100}$/, "a file name, without folders")
+      .optional()
+      .describe("Exact name of the server's program, without its folder. Default: the profile's."),
+  })
+  .refine((it) => it.pid_file !== undefined || it.name !== undefined, "give pid_file, or name, or both")
+  .describe("How to find the server's process. With both, the process in `pid_file` must have this name.")
+  .meta({ examples: [{ pid_file: "/run/valheim.pid" }] });
+
+const query = z
+  .union([
+    z.literal(false),
+    z
+      .strictObject({
+        type: z
+          .string()
+          .regex(/^[a-z0-9-]{2,60}$/, "the name of a gamedig type, such as valheim, or protocol-valve")
+          .optional()
+          .describe("gamedig's type of the game, or `protocol-NAME`. Default: the profile's."),
+        password: z
+          .string()
+          .min(1)
+          .max(500)
+          .optional()
+          .describe("Password of the query, for the few games that want one. Better a variable of the environment, or `password_file`."),
+        password_file: secretFile.optional(),
+      })
+      .refine((it) => it.password === undefined || it.password_file === undefined, "give password or password_file, not both"),
+  ])
+  .describe("How to ask the server for its players. `false`: do not ask. Default: as the profile says.")
+  .meta({ examples: [false, { type: "protocol-valve" }] });
+
+const server = z
+  .strictObject({
+    id: z
+      .string()
+      .check(...(serverId.def.checks ?? []))
+      .describe("Name of the server in commands and archive names: 1 to 32 of a-z, 0-9 and -. Unique within a Discord server.")
+      .meta({ examples: ["island"] }),
+    name: z
+      .string()
+      .min(1)
+      .max(100)
+      .optional()
+      .describe("Name for people. Default: the id.")
+      .meta({ examples: ["The Island"] }),
+    game: z
+      .string()
+      .regex(GAME_ID_PATTERN, "the id of a profile, such as valheim")
+      .describe("Id of the game's profile.")
+      .meta({ examples: ["ark"] }),
+    folder: path
+      .describe("Absolute path of the server's folder; the profile of the game says which one that is. Nothing outside of it is read.")
+      .meta({ examples: ["/srv/ark"] }),
+    address: z
+      .string()
+      .regex(
+        /^(?!0\.0\.0\.0$)(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45})$/,
+        "an IP address or a host name that can be connected to",
+      )
+      .default(ADDRESS_DEFAULT)
+      .describe("Where the game listens, for looking at its ports and for queries."),
+    ports: ports.optional(),
+    process: process.optional(),
+    query: query.optional(),
+    backup,
+  })
+  .describe("One game server.");
+
+export const configFile = z
+  .strictObject({
+    state: path
+      .optional()
+      .describe(
+        "Absolute path of the agent's database. Default: `/var/lib/reconsync/state.db`, `~/.local/state/reconsync/state.db` for a user, `%ProgramData%\\ReconSync\\state.db` on Windows.",
+      ),
+    log: z
+      .strictObject({
+        level: z.enum(["debug", "info", "warn", "error"]).default("info").describe("The least important lines that are written."),
+        format: z.enum(["auto", "human", "json"]).default("auto").describe("`auto`: for people on a terminal, JSON lines otherwise."),
+      })
+      .optional()
+      .describe("What the agent writes to its log."),
+    profiles: path
+      .optional()
+      .describe("Absolute path of a folder with own game profiles, `ID.yaml`. One with the id of a shipped profile replaces it.")
+      .meta({ examples: ["/etc/reconsync/games"] }),
+    servers: z.array(server).min(1).max(SERVERS_MAX).describe("The game servers on this host."),
+  })
+  .describe("What the agent on a game host works on. Everything is decided here; Discord can only name a server and a kind of work.");
+
+/** As written, before anything is defaulted. */
+export type ConfigFileInput = z.input<typeof configFile>;
+export type ConfigFile = z.infer<typeof configFile>;
+export type ConfigFileServer = ConfigFile["servers"][number];

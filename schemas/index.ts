@@ -1,0 +1,7 @@
+/** Everything that the agent and the Worker say to each other. Config, profile and manifest have their own files. */
+export * from "./archives.ts";
+export * from "./ids.ts";
+export * from "./jobs.ts";
+export * from "./poll.ts";
+export * from "./problem.ts";
+export * from "./status.ts";

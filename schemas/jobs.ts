@@ -1,0 +1,112 @@
+import * as z from "zod/mini";
+import { instant, jobId, leaseId, serverId, uploadId } from "./ids.ts";
+import { problem } from "./problem.ts";
+import { hostLoad, serverStatus } from "./status.ts";
+
+const count = z.int().check(z.nonnegative());
+const text = (max: number) => z.string().check(z.maxLength(max));
+
+/** `quiesced`: saves were held. `stable`: no file changed while it was read. `torn`: at least one did, or vanished. */
+export const consistency = z.enum(["quiesced", "stable", "torn"]);
+export type Consistency = z.infer<typeof consistency>;
+
+export const tornFile = z.object({ path: text(500), reason: z.enum(["changed", "vanished", "unreadable"]) });
+export type TornFile = z.infer<typeof tornFile>;
+
+/** At most so many torn files are named in a result; the manifest has them all. */
+export const TORN_FILES_NAMED_MAX = 20;
+
+// Payloads
+
+export const backupPayload = z.object({ server: serverId, note: z.optional(text(200)) });
+export const statusPayload = z.object({ servers: z.array(serverId).check(z.maxLength(50)) });
+export type BackupPayload = z.infer<typeof backupPayload>;
+export type StatusPayload = z.infer<typeof statusPayload>;
+
+// Results
+
+export const backupResult = z.object({
+  server: serverId,
+  /** File name, such as `island-20261122T143501Z.zip`. */
+  archive: z.string().check(z.regex(/^[a-z0-9-]+-[0-9]{8}T[0-9]{6}Z\.zip$/)),
+  store: z.enum(["local", "r2"]),
+  /** Where it lies, in words for people: a path on the host, or `R2`. */
+  place: text(500),
+  /** The finished upload, when the store is R2. */
+  upload: z.optional(uploadId),
+  /** Size of the archive. */
+  bytes: count,
+  /** Size of the files before compression. */
+  sourceBytes: count,
+  files: count,
+  startedAt: instant,
+  durationMs: count,
+  /** Of the archive, in hex. */
+  sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
+  consistency,
+  torn: z.array(tornFile).check(z.maxLength(TORN_FILES_NAMED_MAX)),
+  tornCount: count,
+  /** Archives that the local store's retention removed after this success. */
+  pruned: z.array(text(200)).check(z.maxLength(100)),
+  note: z.optional(text(200)),
+  /** What went wrong without failing the backup, in words. */
+  warnings: z.array(text(300)).check(z.maxLength(10)),
+});
+export type BackupResult = z.infer<typeof backupResult>;
+
+export const statusResult = z.object({ servers: z.array(serverStatus).check(z.maxLength(50)), load: z.optional(hostLoad) });
+export type StatusResult = z.infer<typeof statusResult>;
+
+// A job as it is given to an agent
+
+const leased = { id: jobId, lease: leaseId, leaseSeconds: z.int(), attempt: z.int(), deadline: instant };
+export const job = z.discriminatedUnion("kind", [
+  z.object({ ...leased, kind: z.literal("backup"), payload: backupPayload }),
+  z.object({ ...leased, kind: z.literal("status"), payload: statusPayload }),
+]);
+export type Job = z.infer<typeof job>;
+export type JobKind = Job["kind"];
+
+// POST /v1/jobs/:id/progress
+
+export const progress = z.object({
+  phase: z.enum(["scanning", "archiving", "uploading", "finishing"]),
+  /** Bytes of the source done so far, and in all; both 0 while scanning. */
+  done: count,
+  total: count,
+  files: z.optional(count),
+  bytesPerSecond: z.optional(z.number().check(z.nonnegative())),
+  etaSeconds: z.optional(z.number().check(z.nonnegative())),
+  /** Something people should know while it runs, such as "started again after the agent was interrupted". */
+  notice: z.optional(text(200)),
+});
+export type Progress = z.infer<typeof progress>;
+export const progressRequest = z.object({ lease: leaseId, progress });
+/** `cancel`: stop the job, clean up, and report it as cancelled. */
+export const progressResponse = z.object({ cancel: z.boolean(), leaseSeconds: z.int() });
+export type ProgressResponse = z.infer<typeof progressResponse>;
+
+// POST /v1/jobs/:id/result
+
+export const outcome = z.discriminatedUnion("state", [
+  z.discriminatedUnion("kind", [
+    z.object({ state: z.literal("succeeded"), kind: z.literal("backup"), result: backupResult }),
+    z.object({ state: z.literal("succeeded"), kind: z.literal("status"), result: statusResult }),
+  ]),
+  z.object({ state: z.literal("failed"), error: problem }),
+  z.object({ state: z.literal("cancelled") }),
+  /** Handed back unfinished: the guild queues it again and does not count the attempt. */
+  z.object({ state: z.literal("returned"), reason: text(200) }),
+]);
+export type Outcome = z.infer<typeof outcome>;
+export const resultRequest = z.object({ lease: leaseId, outcome });
+
+// POST /v1/reports: work that no job asked for, such as a backup made by hand
+
+export const report = z.object({
+  /** Idempotency key: a report that comes twice is taken once. */
+  key: z.string().check(z.regex(/^[0-9A-Za-z/_.:-]{8,120}$/)),
+  kind: z.literal("backup"),
+  result: backupResult,
+});
+export type Report = z.infer<typeof report>;

@@ -1,0 +1,38 @@
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+import { TEST_BINDINGS } from "./worker/testing/settings.ts";
+
+/** RECONSYNC_SEED gives the random tests another seed. */
+const SEEDS = { FUZZ_SEED: process.env.RECONSYNC_SEED ?? "20261122" };
+
+const node = { environment: "node", pool: "forks" } as const;
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" }, miniflare: { bindings: { ...TEST_BINDINGS, ...SEEDS } } })],
+        test: { name: "worker", include: ["worker/**/*.test.ts"], setupFiles: ["worker/testing/discord-edge.ts"], testTimeout: 30_000 },
+      },
+      { test: { ...node, name: "node", include: ["{agent,schemas,sandbox,scripts}/**/*.test.ts"], testTimeout: 60_000 } },
+      { test: { ...node, name: "e2e", include: ["e2e/*.test.ts"], testTimeout: 180_000, hookTimeout: 120_000, fileParallelism: false } },
+      {
+        test: {
+          ...node,
+          name: "browser",
+          include: ["e2e/browser/*.test.ts"],
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+    coverage: {
+      provider: "istanbul",
+      include: ["worker/**/*.ts", "agent/**/*.ts", "schemas/**/*.ts"],
+      exclude: ["**/*.test.ts", "**/testing/**"],
+      reporter: ["text-summary", "json-summary"],
+      thresholds: { "worker/**/*.ts": { lines: 85 }, "agent/**/*.ts": { lines: 85 }, "schemas/**/*.ts": { lines: 85 } },
+    },
+  },
+});

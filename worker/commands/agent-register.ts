@@ -1,0 +1,34 @@
+import { enrolmentCodeFor, sha256Text } from "../agent-api/tenant.ts";
+import { COLOURS, message } from "../discord/message.ts";
+import { code, safe, time } from "../discord/text.ts";
+import { HOST_NAME_MAX } from "../guild/hosts.ts";
+import { isRefusal } from "../refusals.ts";
+import { command, text } from "./command.ts";
+
+/** `/agent register`: a one-time code with which a game host joins this guild. */
+export const agentRegister = command({
+  name: "agent register",
+  description: "Connect a game host: get a one-time code for it",
+  help: "The code works once, within 10 minutes. Run the command that the answer shows on the game host.",
+  tier: "administrator",
+  options: { name: text("How to call the host here, such as 'Basement' or 'Hetzner 1'", true, HOST_NAME_MAX) },
+  async run({ guild, guildId, member, asker, env, origin }, { name }) {
+    const enrolment = await enrolmentCodeFor(env.TOKEN_SECRET, guildId, asker.key);
+    const added = await guild.addEnrolmentCode({ hash: await sha256Text(enrolment), hostName: name, createdBy: member.id });
+    if (isRefusal(added)) return added;
+    const line = `npx reconsync enroll ${origin} ${enrolment}`;
+    return {
+      kind: "message",
+      ephemeral: true,
+      body: message({
+        title: `Connect ${safe(name, HOST_NAME_MAX)}`,
+        description: [
+          "Run this on the game host (it needs Node.js 22.16 or newer):",
+          `\`\`\`sh\n${line}\nnpx reconsync run\n\`\`\``,
+          `The code ${code(enrolment)} works once and runs out ${time(added.expiresAt)}. Keep it to yourself: whoever has it can add a host here.`,
+        ].join("\n"),
+        color: COLOURS.info,
+      }),
+    };
+  },
+});

@@ -1,0 +1,56 @@
+import type { MessageBody } from "../discord/message.ts";
+import { button, COLOURS, message, row } from "../discord/message.ts";
+import { bytes, code, plural, safe, time } from "../discord/text.ts";
+import type { BackupListView } from "../guild/views.ts";
+import { isRefusal } from "../refusals.ts";
+import type { Component } from "./command.ts";
+import { command, serverOption } from "./command.ts";
+
+/** `/backup list`: the backups of one server, newest first. */
+export const backupList = command({
+  name: "backup list",
+  description: "Show the backups of a game server",
+  help: "Newest first, with size, place and consistency: quiesced, stable or torn.",
+  tier: "manage-guild",
+  options: { server: serverOption(true) },
+  async run({ guild }, { server }) {
+    const list = await guild.backupList(server, 0);
+    return isRefusal(list) ? list : { kind: "message", ephemeral: true, body: listMessage(list) };
+  },
+});
+
+/** "Newer" and "Older" under the list. */
+export const backupListPage: Component = {
+  prefix: "backups",
+  tier: "manage-guild",
+  command: "backup list",
+  async run({ guild }, argument) {
+    const [server = "", page = "0"] = argument.split("/");
+    const list = await guild.backupList(server, Number.parseInt(page, 10) || 0);
+    return isRefusal(list) ? list : { kind: "update", body: listMessage(list) };
+  },
+};
+
+function listMessage(list: BackupListView): MessageBody {
+  const title = `Backups of ${safe(list.serverName, 100)}`;
+  if (list.count === 0) {
+    return message({ title, description: `There are none yet. Make one with \`/backup now server:${list.server}\`.`, color: COLOURS.info });
+  }
+  const lines = list.backups.map((backup) => {
+    const place = backup.store === "r2" ? "R2" : "on the host";
+    const note = backup.note === null ? "" : `\n  ${safe(backup.note, 100)}`;
+    return `**${time(backup.at, "f")}** (${time(backup.at)})\n  ${bytes(backup.bytes)}, ${plural(backup.files, "file")}, ${backup.consistency}, ${place}: ${code(backup.archive, 60)}${note}`;
+  });
+  const pages = list.pages > 1 ? ` · page ${list.page + 1} of ${list.pages}` : "";
+  const newer = { ...button("secondary", "Newer", `backups/${list.server}/${list.page - 1}`), disabled: list.page === 0 };
+  const older = { ...button("secondary", "Older", `backups/${list.server}/${list.page + 1}`), disabled: list.page >= list.pages - 1 };
+  return message(
+    {
+      title,
+      description: lines.join("\n"),
+      color: COLOURS.info,
+      footer: { text: `${plural(list.count, "backup")}, ${bytes(list.bytes)} in all${pages}` },
+    },
+    list.pages > 1 ? [row(newer, older)] : [],
+  );
+}

@@ -1,0 +1,42 @@
+import type { APIApplicationCommandBasicOption, RESTPutAPIApplicationCommandsJSONBody } from "discord-api-types/v10";
+import type { Command } from "../commands/command.ts";
+import { defaultPermissions } from "../interactions/gate.ts";
+
+type Registered = RESTPutAPIApplicationCommandsJSONBody[number];
+
+/**
+ * The commands as `PUT /applications/{id}/commands` takes them: commands that share their first word become subcommands of one. All commands
+ * of such a group have one tier, since Discord keeps one set of default permissions for the whole.
+ */
+export function registration(commands: readonly Command[], groups: Record<string, string>): Registered[] {
+  const byWord = Map.groupBy(commands, (one) => one.name.split(" ")[0] ?? "");
+  return [...byWord].map(([word, members]) => {
+    const [first] = members;
+    if (first === undefined) throw new Error(`no command in ${word}`);
+    const single = members.length === 1 && first.name === word;
+    if (!single && members.some((one) => one.tier !== first.tier)) throw new Error(`the commands under /${word} differ in tier`);
+    return {
+      name: word,
+      description: single ? first.description : (groups[word] ?? word),
+      type: 1,
+      default_member_permissions: defaultPermissions(first.tier),
+      // Inside guilds only: there is nothing to manage in a direct message.
+      contexts: [0],
+      integration_types: [0],
+      options: single
+        ? optionsOf(first)
+        : members.map((one) => ({ type: 1, name: one.name.slice(word.length + 1), description: one.description, options: optionsOf(one) })),
+    } as Registered;
+  });
+}
+
+function optionsOf(one: Command): APIApplicationCommandBasicOption[] {
+  return Object.entries(one.options).map(([name, option]) => ({
+    type: 3,
+    name,
+    description: option.description,
+    required: option.required,
+    ...(option.maxLength === undefined ? {} : { max_length: option.maxLength }),
+    ...(option.complete === undefined ? {} : { autocomplete: true }),
+  })) as APIApplicationCommandBasicOption[];
+}

@@ -1,0 +1,148 @@
+import type { BackupResult, Consistency, Progress } from "../../schemas/index.ts";
+import type { BackupJobView } from "../guild/views.ts";
+import type { Embed, MessageBody } from "./message.ts";
+import { button, COLOURS, LIMITS, message, row } from "./message.ts";
+import { bar, bytes, code, count, duration, plural, safe, time } from "./text.ts";
+
+const PHASES: Record<Progress["phase"], string> = {
+  scanning: "Looking at the files",
+  archiving: "Archiving",
+  uploading: "Uploading the rest",
+  finishing: "Finishing",
+};
+
+const CONSISTENCY: Record<Consistency, string> = {
+  quiesced: "Quiesced: saves were held",
+  stable: "Stable: no file changed while it was read",
+  torn: "Torn: some files changed while they were read",
+};
+
+export function cancelId(job: string): string {
+  return `cancel/${job}`;
+}
+
+export function backupAgainId(server: string): string {
+  return `backup/${server}`;
+}
+
+/** A backup from its first to its last state. */
+export function backupMessage(view: BackupJobView): MessageBody {
+  const name = safe(view.serverName, 100);
+  const footer = { text: view.job };
+  const fields = [
+    { name: "Host", value: safe(view.hostName, 60), inline: true },
+    { name: "Asked by", value: `<@${view.requestedBy}>`, inline: true },
+    ...(view.note === null ? [] : [{ name: "Note", value: safe(view.note), inline: false }]),
+  ];
+  const cancel = row(button("danger", "Cancel", cancelId(view.job)));
+  switch (view.state) {
+    case "queued":
+      return message({ title: `Backup of ${name} is waiting`, description: waiting(view), color: COLOURS.info, fields, footer }, [cancel]);
+    case "leased":
+    case "running": {
+      const title = view.cancelling ? `Cancelling the backup of ${name}` : `Backing up ${name}`;
+      const embed: Embed = { title, description: running(view), color: view.cancelling ? COLOURS.warning : COLOURS.info, fields, footer };
+      return message(embed, view.cancelling ? [] : [cancel]);
+    }
+    case "succeeded":
+      return message(
+        view.result === null ? { title: `Backup of ${name} is done`, color: COLOURS.success, footer } : done(view, view.result),
+      );
+    case "cancelled":
+      return message({
+        title: `Backup of ${name} was cancelled`,
+        description: "Nothing of it was kept. Earlier backups are as they were.",
+        color: COLOURS.warning,
+        fields,
+        footer,
+      });
+    case "failed":
+    case "expired": {
+      const what = view.error === null ? "No reason was given." : `${safe(view.error.message, 800)}\n\nCode: ${code(view.error.code)}`;
+      const description = `${what}\n\nEarlier backups are as they were.`;
+      const again = row(button("primary", "Try again", backupAgainId(view.server)));
+      return message(
+        { title: `Backup of ${name} failed`, description, color: COLOURS.error, fields, footer },
+        view.server === "" ? [] : [again],
+      );
+    }
+  }
+}
+
+/** What the interaction's answer says once the bot's own message has taken over. */
+export function movedMessage(): MessageBody {
+  return message({ description: "This goes on in a newer message below.", color: COLOURS.info });
+}
+
+function waiting(view: BackupJobView): string {
+  const lines = view.notice === null ? [] : [safe(view.notice)];
+  if (view.hostOnline) lines.push("The host takes it up in a moment.");
+  else {
+    const since = view.hostSeenAt === null ? "has not been seen yet" : `was last seen ${time(view.hostSeenAt)}`;
+    lines.push(`The host is offline: it ${since}. The backup starts when it is back, and is given up ${time(view.deadline)}.`);
+  }
+  return lines.join("\n");
+}
+
+function running(view: BackupJobView): string {
+  const lines: string[] = [];
+  const { progress } = view;
+  if (progress === null) lines.push("The host has it.");
+  else {
+    if (progress.total > 0) {
+      const share = Math.min(1, progress.done / progress.total);
+      lines.push(`${bar(share)} **${Math.floor(share * 100)} %**`);
+    }
+    const parts = [PHASES[progress.phase]];
+    if (progress.total > 0) parts.push(`${bytes(progress.done)} of ${bytes(progress.total)}`);
+    else if (progress.files !== undefined && progress.files > 0) parts.push(plural(progress.files, "file"));
+    if (progress.bytesPerSecond !== undefined && progress.bytesPerSecond > 0) parts.push(`${bytes(progress.bytesPerSecond)}/s`);
+    if (progress.etaSeconds !== undefined) parts.push(`about ${duration(Math.max(1, progress.etaSeconds) * 1000)} left`);
+    lines.push(parts.join(" · "));
+  }
+  if (view.startedAt !== null) lines.push(`Started ${time(view.startedAt)}`);
+  if (view.notice !== null) lines.push(safe(view.notice));
+  if (view.attempt > 1) lines.push(`Attempt ${view.attempt}`);
+  return lines.join("\n");
+}
+
+function done(view: BackupJobView, result: BackupResult): Embed {
+  const torn = result.consistency === "torn";
+  const ratio =
+    result.sourceBytes > 0 ? ` (${Math.round((result.bytes / result.sourceBytes) * 100)} % of ${bytes(result.sourceBytes)})` : "";
+  const description = [
+    ...(view.cancelling || result.warnings.length === 0 ? [] : result.warnings.map((warning) => safe(warning, 300))),
+    ...(torn ? [tornLines(result)] : []),
+    ...(view.notice === null ? [] : [safe(view.notice)]),
+  ];
+  return {
+    title: `Backup of ${safe(view.serverName, 100)} is done`,
+    ...(description.length === 0 ? {} : { description: description.join("\n").slice(0, LIMITS.description) }),
+    color: torn ? COLOURS.warning : COLOURS.success,
+    fields: [
+      { name: "Size", value: `${bytes(result.bytes)}${ratio}`, inline: true },
+      { name: "Files", value: count(result.files), inline: true },
+      { name: "Took", value: duration(result.durationMs), inline: true },
+      { name: "Where", value: `${result.store === "r2" ? "R2" : code(result.place)}\n${code(result.archive)}`, inline: false },
+      { name: "Consistency", value: CONSISTENCY[result.consistency], inline: false },
+      { name: "Made", value: time(result.startedAt, "f"), inline: true },
+      { name: "Asked by", value: `<@${view.requestedBy}>`, inline: true },
+      ...(view.note === null ? [] : [{ name: "Note", value: safe(view.note), inline: false }]),
+    ],
+    footer: { text: view.job },
+  };
+}
+
+/** Torn files named in a message; the rest is counted. */
+const TORN_SHOWN = 5;
+
+function tornLines(result: BackupResult): string {
+  const named = result.torn.slice(0, TORN_SHOWN).map((file) => `${code(file.path, 120)} ${file.reason}`);
+  const more = result.tornCount - named.length;
+  const lines = [
+    `**${plural(result.tornCount, "file")}** could not be read in one stable piece:`,
+    ...named,
+    ...(more > 0 ? [`and ${count(more)} more`] : []),
+  ];
+  return lines.join("\n");
+}

@@ -1,0 +1,138 @@
+import type { BeginUploadRequest, CompleteUploadRequest, Instant } from "../../schemas/index.ts";
+import type { Refusal } from "../refusals.ts";
+import { refuse } from "../refusals.ts";
+import { archiveKey, manifestKey } from "../repositories/archives.ts";
+import type { Backups } from "./backups.ts";
+import type { Jobs } from "./jobs.ts";
+import type { Servers } from "./servers.ts";
+import type { UploadRecord, Uploads } from "./uploads.ts";
+import { REMOVAL_RETRY_MS } from "./uploads.ts";
+
+export interface ArchiveDeskParts {
+  bucket: R2Bucket;
+  servers: Servers;
+  jobs: Jobs;
+  backups: Backups;
+  uploads: Uploads;
+  now: () => Instant;
+}
+
+/** What the Worker needs to store a part or read an archive. */
+export interface UploadTarget {
+  objectKey: string;
+  multipartId: string;
+  partBytes: number;
+  state: "open" | "completed";
+}
+
+/** Archives in R2: who may write what, and that nothing is left half. The bytes themselves pass through the Worker, not through the object. */
+export class ArchiveDesk {
+  readonly #parts: ArchiveDeskParts;
+
+  constructor(parts: ArchiveDeskParts) {
+    this.#parts = parts;
+  }
+
+  async begin(guild: string, host: string, request: BeginUploadRequest): Promise<{ upload: string } | Refusal> {
+    const { bucket, servers, jobs, uploads, now } = this.#parts;
+    const server = servers.byId(request.server);
+    if (server === null || server.host !== host) return refuse("server-not-yours", { server: request.server });
+    if (!request.name.startsWith(`${request.server}-`))
+      return refuse("body-invalid", { reason: "the archive is named after another server" });
+    if (request.job !== undefined && !jobs.renew(request.job.id, request.job.lease, now())) return refuse("lease-stale");
+    const objectKey = archiveKey(guild, request.server, request.name);
+    if (uploads.hasKey(objectKey) || (await bucket.head(objectKey)) !== null) return refuse("archive-exists", { name: request.name });
+    const multipart = await bucket.createMultipartUpload(objectKey, { httpMetadata: { contentType: "application/zip" } });
+    if (uploads.hasKey(objectKey)) {
+      await multipart.abort();
+      return refuse("archive-exists", { name: request.name });
+    }
+    const job = request.job?.id ?? null;
+    const record = { objectKey, multipartId: multipart.uploadId, host, server: request.server, job, partBytes: request.partBytes };
+    return { upload: uploads.add(record, now()) };
+  }
+
+  target(host: string, upload: string): UploadTarget | Refusal {
+    const record = this.#own(host, upload);
+    if (record === null) return refuse("upload-unknown");
+    if (record.state === "doomed") return refuse("upload-closed");
+    return { objectKey: record.objectKey, multipartId: record.multipartId, partBytes: record.partBytes, state: record.state };
+  }
+
+  async complete(host: string, upload: string, request: CompleteUploadRequest): Promise<{ bytes: number } | Refusal> {
+    const { bucket, uploads, now } = this.#parts;
+    const record = this.#own(host, upload);
+    if (record === null) return refuse("upload-unknown");
+    if (record.state === "doomed") return refuse("upload-closed");
+    if (record.state === "completed") return { bytes: record.bytes ?? 0 };
+    if ((await bucket.head(manifestKey(record.objectKey))) === null) return refuse("archive-incomplete");
+    const size = await this.#join(record, request);
+    if (size === null) return refuse("archive-incomplete");
+    if (size !== request.bytes) {
+      uploads.doom(upload, now());
+      await bucket.delete(record.objectKey);
+      return refuse("archive-incomplete");
+    }
+    return uploads.complete(upload, size, now()) ? { bytes: size } : refuse("upload-closed");
+  }
+
+  /** Removes what was uploaded. An archive that a backup stands on stays. */
+  async abort(host: string, upload: string): Promise<{ aborted: true } | Refusal> {
+    const record = this.#own(host, upload);
+    if (record === null) return { aborted: true };
+    if (this.#parts.backups.hasUpload(upload)) return refuse("archive-in-use");
+    this.#parts.uploads.doom(upload, this.#parts.now());
+    await this.#remove(record);
+    return { aborted: true };
+  }
+
+  /** Removes what is doomed, was forgotten half-way, or is complete and claimed by no backup. A failure is tried again later. */
+  async sweep(): Promise<void> {
+    const { uploads, backups, now } = this.#parts;
+    for (const record of uploads.due(now())) {
+      if (record.state !== "doomed" && backups.hasUpload(record.id)) {
+        uploads.claim(record.id);
+        continue;
+      }
+      uploads.doom(record.id, now() + REMOVAL_RETRY_MS);
+      try {
+        await this.#remove(record);
+      } catch (error) {
+        console.error({ message: "could not remove an archive, will try again", key: record.objectKey, error: String(error) });
+      }
+    }
+  }
+
+  /** Size of the joined object, or null when the parts do not fit. */
+  async #join(record: UploadRecord, request: CompleteUploadRequest): Promise<number | null> {
+    const { bucket } = this.#parts;
+    try {
+      const object = await bucket.resumeMultipartUpload(record.objectKey, record.multipartId).complete(request.parts);
+      return object.size;
+    } catch (error) {
+      // An earlier try may have joined them without our hearing of it.
+      const object = await bucket.head(record.objectKey);
+      if (object === null) console.warn({ message: "an upload could not be completed", key: record.objectKey, error: String(error) });
+      return object?.size ?? null;
+    }
+  }
+
+  async #remove(record: UploadRecord): Promise<void> {
+    const { bucket, uploads } = this.#parts;
+    if (record.bytes === null) {
+      try {
+        await bucket.resumeMultipartUpload(record.objectKey, record.multipartId).abort();
+      } catch (error) {
+        // It may have been completed or aborted already; whatever object came of it is removed below.
+        console.warn({ message: "a multipart upload was gone before it was aborted", key: record.objectKey, error: String(error) });
+      }
+    }
+    await bucket.delete([record.objectKey, manifestKey(record.objectKey)]);
+    uploads.remove(record.id);
+  }
+
+  #own(host: string, upload: string): UploadRecord | null {
+    const record = this.#parts.uploads.byId(upload);
+    return record?.host === host ? record : null;
+  }
+}

@@ -1,0 +1,394 @@
+import { DurableObject } from "cloudflare:workers";
+import type {
+  BackupResult,
+  BeginUploadRequest,
+  CompleteUploadRequest,
+  Heartbeat,
+  Instant,
+  LeaseId,
+  Outcome,
+  Progress,
+  ProgressResponse,
+  Report,
+  StatusResult,
+} from "../../schemas/index.ts";
+import { expired } from "../../schemas/retention.ts";
+import { renderSubject } from "../discord/render.ts";
+import { DiscordRest } from "../discord/rest.ts";
+import type { Env } from "../env.ts";
+import type { Refusal } from "../refusals.ts";
+import { isRefusal, problemOf, refuse } from "../refusals.ts";
+import type { UploadTarget } from "./archive-desk.ts";
+import { ArchiveDesk } from "./archive-desk.ts";
+import { deliver } from "./delivery.ts";
+import { HOSTS_MAX } from "./hosts.ts";
+import { LEASE_MS } from "./job-rules.ts";
+import type { JobRecord } from "./jobs.ts";
+import type { MessageOrigin } from "./messages.ts";
+import { migrate } from "./migrations.ts";
+import { PollDesk } from "./poll-desk.ts";
+import { HOST_HEADER } from "./poll-messages.ts";
+import { Presence } from "./presence.ts";
+import type { ServerRecord } from "./servers.ts";
+import type { Tables } from "./tables.ts";
+import { tablesOf } from "./tables.ts";
+import { Viewer } from "./viewer.ts";
+import type { BackupJobView, BackupListView, Choice, HostView, StatusView } from "./views.ts";
+
+/** Jobs that may wait or run in a guild at a time. */
+export const OPEN_JOBS_MAX = 200;
+
+/** Who asks in Discord, and where the answer stands. `key` is the interaction's id: the same command delivered twice acts once. */
+export interface Asker extends MessageOrigin {
+  key: string;
+  member: string;
+}
+
+/**
+ * One Discord guild: its hosts, servers, jobs, backups and messages in one SQLite database, so that what belongs together commits together.
+ * These methods are its whole face; decisions are in the tables and pure rules beside it.
+ */
+export class Guild extends DurableObject<Env> {
+  /** Replaced in tests that travel in time. */
+  clock: { now: () => Instant } = { now: () => Date.now() };
+  readonly #tables: Tables;
+  readonly #presence: Presence;
+  readonly #viewer: Viewer;
+  readonly #polls: PollDesk;
+  readonly #archives: ArchiveDesk;
+  readonly #rest: DiscordRest;
+  #alarmAt: Instant | null = null;
+
+  constructor(state: DurableObjectState, env: Env) {
+    super(state, env);
+    migrate(state.storage);
+    const now = () => this.clock.now();
+    this.#tables = tablesOf(state.storage.sql);
+    this.#presence = new Presence(this.#tables.hosts, (host) => state.getWebSockets(host));
+    this.#viewer = new Viewer(this.#tables, this.#presence);
+    this.#polls = new PollDesk({ ...this.#tables, state, presence: this.#presence, now, changed: (jobs) => this.#touch(jobs) });
+    this.#archives = new ArchiveDesk({ ...this.#tables, bucket: env.BACKUPS, now });
+    this.#rest = new DiscordRest({ apiUrl: env.DISCORD_API_URL, botToken: env.DISCORD_BOT_TOKEN, now });
+    void state.blockConcurrencyWhile(async () => {
+      this.#alarmAt = await state.storage.getAlarm();
+    });
+  }
+
+  // Hosts
+
+  /** Remembers an enrolment code by its hash. */
+  async addEnrolmentCode(code: { hash: string; hostName: string; createdBy: string }): Promise<{ expiresAt: Instant } | Refusal> {
+    if (this.#tables.hosts.byName(code.hostName) !== null) return refuse("host-name-taken", { host: code.hostName });
+    if (this.#tables.hosts.active().length >= HOSTS_MAX) return refuse("host-limit", { limit: String(HOSTS_MAX) });
+    return { expiresAt: this.#tables.codes.add(code, this.clock.now()) };
+  }
+
+  async enrol(request: { codeHash: string; publicKey: string; heartbeat: Heartbeat }): Promise<{ host: string; name: string } | Refusal> {
+    return this.ctx.storage.transactionSync(() => {
+      const now = this.clock.now();
+      const { hosts } = this.#tables;
+      const taken = (name: string) => (hosts.byName(name) === null ? null : refuse("host-name-taken", { host: name }));
+      const used = this.#tables.codes.use(request.codeHash, taken, now);
+      if (isRefusal(used)) return used;
+      const { publicKey, heartbeat } = request;
+      const host = this.#tables.hosts.add({ name: used.hostName, publicKey, createdBy: used.createdBy, heartbeat }, now);
+      return { host: host.id, name: host.name };
+    });
+  }
+
+  /** Public key of an active host, by which its client assertion is checked. */
+  async hostKey(host: string): Promise<{ publicKey: string } | Refusal> {
+    return this.#cutOff(host) ?? { publicKey: this.#tables.hosts.byId(host)?.publicKey ?? "" };
+  }
+
+  async hosts(): Promise<HostView[]> {
+    return this.#viewer.hosts(this.clock.now());
+  }
+
+  /** Cuts a host off: its held polls end, its jobs fail, its servers leave the guild. Its backups stay. */
+  async revokeHost(name: string, by: string): Promise<{ revoked: string; jobs: number } | Refusal> {
+    const host = this.#tables.hosts.byName(name);
+    if (host === null) return refuse("host-not-found", { host: name });
+    const now = this.clock.now();
+    const jobs = this.ctx.storage.transactionSync(() => {
+      this.#tables.hosts.revoke(host.id, by, now);
+      this.#tables.servers.removeOf(host.id);
+      // Another host may have wanted one of the ids that are free now: let all of them announce anew.
+      for (const other of this.#tables.hosts.active()) this.#tables.hosts.setAnnounced(other.id, "");
+      return this.#tables.jobs.failAllOf(host.id, problemOf(refuse("host-revoked")).body, now);
+    });
+    this.#touch(jobs);
+    this.#polls.dismiss(host.id);
+    await this.#arm();
+    return { revoked: host.name, jobs: jobs.length };
+  }
+
+  // What members ask for
+
+  async serverChoices(typed: string): Promise<Choice[]> {
+    return this.#viewer.serverChoices(typed);
+  }
+
+  async hostChoices(typed: string): Promise<Choice[]> {
+    return this.#viewer.hostChoices(typed);
+  }
+
+  /** Queues a backup. The same interaction again answers the job that it made. */
+  async enqueueBackup(server: string, note: string | undefined, asker: Asker): Promise<BackupJobView | Refusal> {
+    const { jobs, servers, messages } = this.#tables;
+    const now = this.clock.now();
+    const existing = jobs.byKey(asker.key);
+    if (existing !== null) return this.#viewer.backupJob(existing, now);
+    const record = servers.byId(server);
+    if (record === null) return refuse("server-unknown", { server });
+    const active = jobs.openBackupOf(server);
+    if (active !== null) return refuse("backup-active", { server: record.name, state: active.state === "queued" ? "waiting" : "running" });
+    if (jobs.countOpen() >= OPEN_JOBS_MAX) return refuse("queue-full", { limit: String(OPEN_JOBS_MAX) });
+    const job = this.ctx.storage.transactionSync(() => {
+      const payload = note === undefined ? { server } : { server, note };
+      const base = { key: asker.key, kind: "backup" as const, host: record.host, server, payload, requestedBy: asker.member };
+      const added = jobs.add({ ...base, message: null }, now);
+      const message = messages.add({ kind: "backup", job: added.id }, asker, now);
+      jobs.setMessage(added.id, message);
+      return { ...added, message };
+    });
+    this.#polls.wake(record.host);
+    await this.#arm();
+    return this.#viewer.backupJob(job, now);
+  }
+
+  async cancelJob(job: string, by: string): Promise<BackupJobView | Refusal> {
+    const { jobs } = this.#tables;
+    const record = jobs.byId(job);
+    if (record === null || record.kind !== "backup") return refuse("job-unknown");
+    const now = this.clock.now();
+    const done = jobs.cancel(job, by, now);
+    if (done === null) return refuse("job-ended", { state: record.state });
+    const after = jobs.byId(job) ?? record;
+    this.#touch([after]);
+    if (done === "asked") this.#polls.wake(record.host);
+    await this.#arm();
+    return this.#viewer.backupJob(after, now);
+  }
+
+  async backupList(server: string, page: number): Promise<BackupListView | Refusal> {
+    const list = this.#viewer.backupList(server, page);
+    return list.count === 0 && this.#tables.servers.byId(server) === null ? refuse("server-unknown", { server }) : list;
+  }
+
+  /** What is known now, and a fresh look asked of every host that is there; the message is edited when they answer. */
+  async status(server: string | undefined, asker: Asker): Promise<StatusView | Refusal> {
+    const { servers, hosts, jobs } = this.#tables;
+    const now = this.clock.now();
+    const wanted = server === undefined ? servers.all() : [servers.byId(server)].filter((one) => one !== null);
+    if (server !== undefined && wanted.length === 0) return refuse("server-unknown", { server });
+    const online = [...Map.groupBy(wanted, (one) => one.host)].filter(([id]) => {
+      const host = hosts.byId(id);
+      return host !== null && this.#presence.of(host, now).online;
+    });
+    const asked = online.length > 0 && jobs.countOpen() + online.length <= OPEN_JOBS_MAX;
+    if (asked && jobs.byKey(`${asker.key}/${online[0]?.[0]}`) === null) {
+      this.ctx.storage.transactionSync(() => this.#askStatus(wanted, online, asker, now));
+      for (const [host] of online) this.#polls.wake(host);
+      await this.#arm();
+    }
+    return this.#viewer.status(wanted, asked, now);
+  }
+
+  #askStatus(wanted: ServerRecord[], online: [string, ServerRecord[]][], asker: Asker, now: Instant): void {
+    const { jobs, messages } = this.#tables;
+    const servers = wanted.map((one) => one.id);
+    const message = messages.add({ kind: "status", servers, jobs: [] }, asker, now);
+    const added = online.map(([host, list]) =>
+      jobs.add(
+        {
+          key: `${asker.key}/${host}`,
+          kind: "status",
+          host,
+          server: null,
+          payload: { servers: list.map((one) => one.id) },
+          requestedBy: asker.member,
+          message,
+        },
+        now,
+      ),
+    );
+    messages.setSubject(message, { kind: "status", servers, jobs: added.map((job) => job.id) });
+  }
+
+  // What agents bring
+
+  /** The Worker's held poll: a WebSocket, so that this object can hibernate meanwhile. */
+  override async fetch(request: Request): Promise<Response> {
+    const host = request.headers.get(HOST_HEADER);
+    if (request.headers.get("upgrade") !== "websocket" || host === null) return new Response(null, { status: 400 });
+    return this.#polls.accept(host);
+  }
+
+  override async webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
+    this.#polls.heed(socket, typeof message === "string" ? message : new TextDecoder().decode(message));
+    await this.#arm();
+  }
+
+  override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
+    // 1005 and 1006 stand for "no code" and must not be sent.
+    socket.close(code === 1005 || code === 1006 ? 1000 : code);
+  }
+
+  async progress(host: string, job: string, lease: LeaseId, progress: Progress): Promise<ProgressResponse | Refusal> {
+    const { jobs } = this.#tables;
+    const cut = this.#cutOff(host);
+    if (cut !== null) return cut;
+    if (!this.#holds(host, job) || !jobs.setProgress(job, lease, progress, this.clock.now())) return refuse("lease-stale");
+    const record = jobs.byId(job);
+    if (record !== null) this.#touch([record]);
+    await this.#arm();
+    return { cancel: record?.cancelAt !== null, leaseSeconds: LEASE_MS / 1000 };
+  }
+
+  /** Takes a job's outcome. Job, backup and message commit together; the same outcome again is answered the same. */
+  async result(host: string, job: string, lease: LeaseId, outcome: Outcome): Promise<{ taken: boolean } | Refusal> {
+    const cut = this.#cutOff(host);
+    if (cut !== null) return cut;
+    if (!this.#holds(host, job)) return refuse("lease-stale");
+    const now = this.clock.now();
+    const verdict = this.ctx.storage.transactionSync(() => {
+      const real = this.#checked(host, outcome);
+      const taken = this.#tables.jobs.finish(job, lease, real, now);
+      const record = this.#tables.jobs.byId(job);
+      if (taken === "taken" && record !== null && real.state === "succeeded") {
+        if (real.kind === "backup") this.#record(host, `job/${job}`, record, real.result, now);
+        else this.#presence.noteStatus(host, statusOf(real.result, now));
+      }
+      return taken;
+    });
+    const record = this.#tables.jobs.byId(job);
+    if (verdict === "taken" && record !== null) this.#touch([record]);
+    // A job that was handed back waits for the next poll of any agent of this host.
+    if (record?.state === "queued") this.#polls.wake(host);
+    await this.#arm();
+    return verdict === "stale" ? refuse("lease-stale") : { taken: verdict === "taken" };
+  }
+
+  /** Records work that no job asked for. */
+  async report(host: string, report: Report): Promise<{ taken: boolean } | Refusal> {
+    const cut = this.#cutOff(host);
+    if (cut !== null) return cut;
+    const server = this.#tables.servers.byId(report.result.server);
+    if (server !== null && server.host !== host) return refuse("server-not-yours", { server: report.result.server });
+    const now = this.clock.now();
+    const taken = this.ctx.storage.transactionSync(() => {
+      const checked = this.#checked(host, { state: "succeeded", kind: "backup", result: report.result });
+      if (checked.state !== "succeeded") return refuse("upload-unknown");
+      return { taken: this.#record(host, `report/${host}/${report.key}`, null, report.result, now) };
+    });
+    await this.#arm();
+    return taken;
+  }
+
+  async beginUpload(guild: string, host: string, request: BeginUploadRequest): Promise<{ upload: string } | Refusal> {
+    const cut = this.#cutOff(host);
+    if (cut !== null) return cut;
+    const begun = await this.#archives.begin(guild, host, request);
+    await this.#arm();
+    return begun;
+  }
+
+  async uploadTarget(host: string, upload: string): Promise<UploadTarget | Refusal> {
+    return this.#cutOff(host) ?? this.#archives.target(host, upload);
+  }
+
+  async completeUpload(host: string, upload: string, request: CompleteUploadRequest): Promise<{ bytes: number } | Refusal> {
+    const cut = this.#cutOff(host);
+    if (cut !== null) return cut;
+    const completed = await this.#archives.complete(host, upload, request);
+    await this.#arm();
+    return completed;
+  }
+
+  async abortUpload(host: string, upload: string): Promise<{ aborted: true } | Refusal> {
+    const cut = this.#cutOff(host);
+    if (cut !== null) return cut;
+    const aborted = await this.#archives.abort(host, upload);
+    await this.#arm();
+    return aborted;
+  }
+
+  // Time
+
+  override async alarm(): Promise<void> {
+    this.#alarmAt = null;
+    const now = () => this.clock.now();
+    this.#touch(this.#tables.jobs.expire(now()));
+    await this.#archives.sweep();
+    const { messages } = this.#tables;
+    const render = (message: Parameters<typeof renderSubject>[0]) => renderSubject(message, this.#tables, this.#viewer, now());
+    await deliver({ rest: this.#rest, applicationId: this.env.DISCORD_APPLICATION_ID, messages, render, now });
+    await this.#arm();
+  }
+
+  /** Sets the alarm for whatever is due next, if that is earlier than what it is set for: each setting is a row written. */
+  async #arm(): Promise<void> {
+    const { jobs, uploads, messages } = this.#tables;
+    const due = [jobs.nextDue(), uploads.nextDue(), messages.nextDue()].filter((at) => at !== null);
+    if (due.length === 0) return;
+    const at = Math.min(...due);
+    if (this.#alarmAt !== null && this.#alarmAt <= at) return;
+    this.#alarmAt = at;
+    await this.ctx.storage.setAlarm(at);
+  }
+
+  #touch(jobs: JobRecord[]): void {
+    for (const job of jobs) if (job.message !== null) this.#tables.messages.touch(job.message, this.clock.now());
+  }
+
+  /** Why a host may not act, or null. Its access token may outlive its revocation by minutes, so each call asks. */
+  #cutOff(host: string): Refusal | null {
+    const record = this.#tables.hosts.byId(host);
+    if (record === null) return refuse("host-unknown");
+    return record.revokedAt === null ? null : refuse("host-revoked");
+  }
+
+  #holds(host: string, job: string): boolean {
+    return this.#tables.jobs.byId(job)?.host === host;
+  }
+
+  /** A success that names an archive which did not arrive is no success. */
+  #checked(host: string, outcome: Outcome): Outcome {
+    if (outcome.state !== "succeeded" || outcome.kind !== "backup" || outcome.result.store !== "r2") return outcome;
+    const upload = outcome.result.upload === undefined ? null : this.#tables.uploads.byId(outcome.result.upload);
+    const there = upload?.host === host && upload.server === outcome.result.server && upload.state === "completed";
+    if (there && upload.bytes === outcome.result.bytes) return outcome;
+    return {
+      state: "failed",
+      error: { code: "archive-not-found", message: "The agent reported a backup whose archive did not arrive in R2. Try again." },
+    };
+  }
+
+  /** Adds the backup's row and lets retention doom what it replaces. False when it was recorded before. */
+  #record(host: string, key: string, job: JobRecord | null, result: BackupResult, now: Instant): boolean {
+    const { backups, uploads, servers } = this.#tables;
+    const added = backups.add({ key, host, job: job?.id ?? null, madeBy: job?.requestedBy ?? null, result }, now);
+    if (!added || result.upload === undefined) return added;
+    uploads.claim(result.upload);
+    const keep = servers.byId(result.server)?.retention;
+    if (keep === undefined) return added;
+    const kept = backups.inR2(result.server, host);
+    const gone = new Set(
+      expired(
+        kept.map(({ id, createdAt }) => ({ id, at: createdAt, good: true })),
+        keep,
+        now,
+      ),
+    );
+    for (const backup of kept.filter(({ id }) => gone.has(id))) {
+      backups.markRemoved(backup.id, now);
+      if (backup.upload !== undefined) uploads.doom(backup.upload, now);
+    }
+    return added;
+  }
+}
+
+function statusOf(result: StatusResult, at: Instant) {
+  return { at, servers: result.servers, ...(result.load === undefined ? {} : { load: result.load }) };
+}

@@ -1,0 +1,114 @@
+import type { Instant } from "../../schemas/index.ts";
+import type { AfterSend, MessageFacts } from "./message-rules.ts";
+import { TOKEN_USE_MS, whenToSend } from "./message-rules.ts";
+
+/** What a message shows. It is rendered from the database whenever it is sent, so that the newest state wins. */
+export type Subject = { kind: "backup"; job: string } | { kind: "status"; servers: string[]; jobs: string[] };
+
+export interface MessageRecord extends MessageFacts {
+  id: number;
+  subject: Subject;
+  channel: string;
+}
+
+/** The interaction whose answer a message is. */
+export interface MessageOrigin {
+  token: string;
+  channel: string;
+}
+
+/** Messages are forgotten after this time, in milliseconds. */
+const KEEP_MS = 30 * 24 * 60 * 60_000;
+
+/** The outbox: messages in Discord and how far each is behind. */
+export class Messages {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  /** A message whose first version the interaction's answer brings. */
+  add(subject: Subject, origin: MessageOrigin, now: Instant): number {
+    this.#sql.exec("DELETE FROM messages WHERE created_at < ?", now - KEEP_MS);
+    return Number(
+      this.#sql
+        .exec(
+          "INSERT INTO messages (kind, subject_json, channel_id, token, token_until, sent_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id",
+          ...[subject.kind, JSON.stringify(subject), origin.channel, origin.token, now + TOKEN_USE_MS, now, now],
+        )
+        .one().id,
+    );
+  }
+
+  setSubject(id: number, subject: Subject): void {
+    this.#sql.exec("UPDATE messages SET subject_json = ? WHERE id = ?", JSON.stringify(subject), id);
+  }
+
+  byId(id: number): MessageRecord | null {
+    return this.#select("WHERE id = ?", id)[0] ?? null;
+  }
+
+  /** Says that what the message shows has changed. */
+  touch(id: number, now: Instant): void {
+    const message = this.byId(id);
+    if (message === null) return;
+    // `next_at` keeps the earlier of what was planned and what is due, so that many changes are one edit.
+    const at = whenToSend(message, now);
+    const next = message.nextAt === null || message.attempts > 0 ? at : Math.min(message.nextAt, at);
+    this.#sql.exec("UPDATE messages SET version = version + 1, next_at = ? WHERE id = ? AND given_up IS NULL", next, id);
+  }
+
+  due(now: Instant, limit: number): MessageRecord[] {
+    return this.#select("WHERE next_at <= ? AND given_up IS NULL ORDER BY next_at LIMIT ?", now, limit);
+  }
+
+  apply(id: number, after: AfterSend): void {
+    const set: [string, unknown][] = [
+      ["attempts", after.attempts],
+      ["next_at", after.nextAt],
+    ];
+    if (after.sent !== undefined) set.push(["sent", after.sent]);
+    if (after.sentAt !== undefined) set.push(["sent_at", after.sentAt]);
+    if (after.messageId !== undefined) set.push(["message_id", after.messageId]);
+    if (after.token === null) set.push(["token", null]);
+    if (after.givenUp !== undefined) set.push(["given_up", after.givenUp]);
+    this.#sql.exec(
+      `UPDATE messages SET ${set.map(([name]) => `${name} = ?`).join(", ")} WHERE id = ?`,
+      ...set.map(([, value]) => value),
+      id,
+    );
+  }
+
+  /** Nothing goes out before `until`: Discord's global limit. */
+  delayAll(until: Instant): void {
+    this.#sql.exec("UPDATE messages SET next_at = ? WHERE next_at < ?", until, until);
+  }
+
+  nextDue(): Instant | null {
+    const row = this.#sql.exec("SELECT MIN(next_at) AS at FROM messages WHERE given_up IS NULL").one();
+    return row.at === null ? null : Number(row.at);
+  }
+
+  #select(where: string, ...bindings: unknown[]): MessageRecord[] {
+    const number = (value: SqlStorageValue | undefined) => (typeof value === "number" ? value : null);
+    const text = (value: SqlStorageValue | undefined) => (typeof value === "string" ? value : null);
+    return this.#sql
+      .exec(`SELECT * FROM messages ${where}`, ...bindings)
+      .toArray()
+      .map((row) => ({
+        id: Number(row.id),
+        subject: JSON.parse(String(row.subject_json)) as Subject,
+        channel: String(row.channel_id),
+        token: text(row.token),
+        tokenUntil: number(row.token_until),
+        messageId: text(row.message_id),
+        version: Number(row.version),
+        sent: Number(row.sent),
+        sentAt: Number(row.sent_at),
+        attempts: Number(row.attempts),
+        nextAt: number(row.next_at),
+        createdAt: Number(row.created_at),
+      }));
+  }
+}

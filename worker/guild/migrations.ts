@@ -1,0 +1,115 @@
+/**
+ * Numbered steps of the guild's database, in order. A step that has been released is never changed; a change is a new step.
+ * Times are milliseconds since the epoch; `*_json` columns hold what `schemas/` describes.
+ */
+const STEPS: readonly string[] = [
+  `
+  CREATE TABLE hosts (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    public_key TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    created_by TEXT NOT NULL,
+    revoked_at INTEGER,
+    revoked_by TEXT,
+    seen_at INTEGER,
+    heartbeat_json TEXT,
+    announced_hash TEXT,
+    status_json TEXT
+  );
+  CREATE TABLE enrolment_codes (
+    hash TEXT PRIMARY KEY,
+    host_name TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    used_at INTEGER
+  );
+  CREATE TABLE servers (
+    id TEXT PRIMARY KEY,
+    host_id TEXT NOT NULL,
+    announced_json TEXT NOT NULL,
+    announced_at INTEGER NOT NULL
+  );
+  CREATE TABLE jobs (
+    id TEXT PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    host_id TEXT NOT NULL,
+    server_id TEXT,
+    payload_json TEXT NOT NULL,
+    state TEXT NOT NULL,
+    requested_by TEXT NOT NULL,
+    message_id INTEGER,
+    attempt INTEGER NOT NULL DEFAULT 0,
+    lease TEXT,
+    lease_until INTEGER,
+    deadline INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    started_at INTEGER,
+    ended_at INTEGER,
+    cancel_at INTEGER,
+    cancel_by TEXT,
+    progress_json TEXT,
+    result_json TEXT,
+    error_json TEXT,
+    notice TEXT
+  );
+  CREATE INDEX jobs_open ON jobs (host_id, created_at) WHERE ended_at IS NULL;
+  CREATE TABLE backups (
+    id TEXT PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    server_id TEXT NOT NULL,
+    host_id TEXT NOT NULL,
+    job_id TEXT,
+    upload_id TEXT,
+    made_by TEXT,
+    created_at INTEGER NOT NULL,
+    result_json TEXT NOT NULL,
+    removed_at INTEGER
+  );
+  CREATE INDEX backups_of_server ON backups (server_id, created_at);
+  CREATE TABLE uploads (
+    id TEXT PRIMARY KEY,
+    object_key TEXT NOT NULL UNIQUE,
+    multipart_id TEXT NOT NULL,
+    host_id TEXT NOT NULL,
+    server_id TEXT NOT NULL,
+    job_id TEXT,
+    part_bytes INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    bytes INTEGER,
+    created_at INTEGER NOT NULL,
+    due_at INTEGER
+  );
+  CREATE TABLE messages (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    subject_json TEXT NOT NULL,
+    channel_id TEXT NOT NULL,
+    token TEXT,
+    token_until INTEGER,
+    message_id TEXT,
+    version INTEGER NOT NULL DEFAULT 0,
+    sent INTEGER NOT NULL DEFAULT 0,
+    sent_at INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    next_at INTEGER,
+    given_up TEXT,
+    created_at INTEGER NOT NULL
+  );
+  `,
+];
+
+/** Brings the database up to date. Each step and its number commit together. */
+export function migrate(storage: DurableObjectStorage, steps: readonly string[] = STEPS): void {
+  storage.sql.exec("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)");
+  const current = Number(storage.sql.exec("SELECT MAX(version) AS version FROM schema_version").one().version ?? 0);
+  for (const [index, step] of steps.entries()) {
+    const version = index + 1;
+    if (version <= current) continue;
+    storage.transactionSync(() => {
+      storage.sql.exec(step);
+      storage.sql.exec("INSERT INTO schema_version (version) VALUES (?)", version);
+    });
+  }
+}

@@ -1,0 +1,24 @@
+import * as z from "zod/mini";
+import { pollRequest, pollResponse } from "../../schemas/index.ts";
+
+/** What the Worker and the guild object say to each other over the inner WebSocket while a poll is held. */
+
+export const toGuild = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("poll"), request: pollRequest }),
+  /** After `ready`: give me what there is. */
+  z.object({ type: z.literal("claim"), running: pollRequest.shape.running, room: pollRequest.shape.room }),
+]);
+export type ToGuild = z.infer<typeof toGuild>;
+
+export const toWorker = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("answer"), response: pollResponse }),
+  /** Something is there: claim it, if the agent still waits. */
+  z.object({ type: z.literal("ready") }),
+  /** The same host polls anew: this poll has no one behind it any more. */
+  z.object({ type: z.literal("superseded") }),
+  z.object({ type: z.literal("refused"), refused: z.enum(["host-revoked", "host-unknown"]) }),
+]);
+export type ToWorker = z.infer<typeof toWorker>;
+
+/** Header in which the Worker names the host whose token it has checked. */
+export const HOST_HEADER = "x-reconsync-host";

@@ -1,0 +1,134 @@
+import type { BackupPayload, BackupResult, Instant } from "../../schemas/index.ts";
+import { isEnd } from "./job-rules.ts";
+import type { JobRecord } from "./jobs.ts";
+import type { Presence } from "./presence.ts";
+import type { ServerRecord } from "./servers.ts";
+import type { Tables } from "./tables.ts";
+import type { BackupJobView, BackupListView, Choice, HostView, ServerView, StatusView } from "./views.ts";
+
+/** Backups on one page of `/backup list`: what fits into an embed with room to spare. */
+export const BACKUPS_PER_PAGE = 8;
+/** Discord takes at most 25 choices. */
+const CHOICES_MAX = 25;
+
+/** Reads the guild's tables into what people are shown. Writes nothing. */
+export class Viewer {
+  readonly #tables: Tables;
+  readonly #presence: Presence;
+
+  constructor(tables: Tables, presence: Presence) {
+    this.#tables = tables;
+    this.#presence = presence;
+  }
+
+  hosts(now: Instant): HostView[] {
+    return this.#tables.hosts.active().map((host) => {
+      const sight = this.#presence.of(host, now);
+      return {
+        id: host.id,
+        name: host.name,
+        online: sight.online,
+        seenAt: sight.seenAt,
+        createdAt: host.createdAt,
+        agentVersion: host.heartbeat?.agentVersion ?? null,
+        platform: host.heartbeat?.platform ?? null,
+        servers: this.#tables.servers.of(host.id).map((server) => server.id),
+      };
+    });
+  }
+
+  backupJob(job: JobRecord, now: Instant): BackupJobView {
+    const server = job.server === null ? null : this.#tables.servers.byId(job.server);
+    const host = this.#tables.hosts.byId(job.host);
+    const sight = host === null ? null : this.#presence.of(host, now);
+    return {
+      kind: "backup",
+      job: job.id,
+      server: job.server ?? "",
+      serverName: server?.name ?? job.server ?? "",
+      hostName: host?.name ?? job.host,
+      hostOnline: sight?.online ?? false,
+      hostSeenAt: sight?.seenAt ?? null,
+      state: job.state,
+      cancelling: job.cancelAt !== null && !isEnd(job.state),
+      attempt: job.attempt,
+      requestedBy: job.requestedBy,
+      note: (job.payload as BackupPayload).note ?? null,
+      createdAt: job.createdAt,
+      startedAt: job.startedAt,
+      endedAt: job.endedAt,
+      deadline: job.deadline,
+      progress: job.progress,
+      result: job.result as BackupResult | null,
+      error: job.error,
+      notice: job.notice,
+    };
+  }
+
+  status(servers: ServerRecord[], refreshing: boolean, now: Instant): StatusView {
+    return { kind: "status", servers: servers.map((server) => this.#server(server, now)), refreshing, now };
+  }
+
+  backupList(server: string, page: number): BackupListView {
+    const { count, bytes } = this.#tables.backups.summary(server);
+    const pages = Math.max(1, Math.ceil(count / BACKUPS_PER_PAGE));
+    const shown = Math.min(Math.max(0, page), pages - 1);
+    const backups = this.#tables.backups.of(server, { limit: BACKUPS_PER_PAGE, offset: shown * BACKUPS_PER_PAGE });
+    return {
+      server,
+      serverName: this.#tables.servers.byId(server)?.name ?? server,
+      page: shown,
+      pages,
+      count,
+      bytes,
+      backups: backups.map((backup) => ({
+        archive: backup.archive,
+        at: backup.startedAt,
+        bytes: backup.bytes,
+        files: backup.files,
+        store: backup.store,
+        place: backup.place,
+        consistency: backup.consistency,
+        note: backup.note ?? null,
+      })),
+    };
+  }
+
+  serverChoices(typed: string): Choice[] {
+    const choices = this.#tables.servers.all().map((server) => ({ name: choiceName(server.name, server.id), value: server.id }));
+    return matching(choices, typed);
+  }
+
+  hostChoices(typed: string): Choice[] {
+    return matching(
+      this.#tables.hosts.active().map((host) => ({ name: host.name, value: host.name })),
+      typed,
+    );
+  }
+
+  #server(server: ServerRecord, now: Instant): ServerView {
+    const host = this.#tables.hosts.byId(server.host);
+    const sight = host === null ? null : this.#presence.of(host, now);
+    const last = this.#tables.backups.newest(server.id);
+    return {
+      id: server.id,
+      name: server.name,
+      gameName: server.gameName,
+      hostName: host?.name ?? server.host,
+      hostOnline: sight?.online ?? false,
+      hostSeenAt: sight?.seenAt ?? null,
+      status: sight?.status?.servers.find((status) => status.server === server.id) ?? null,
+      lastBackup: last === null ? null : { at: last.startedAt, bytes: last.bytes, consistency: last.consistency },
+      backupRunning: this.#tables.jobs.openBackupOf(server.id) !== null,
+    };
+  }
+}
+
+function choiceName(name: string, id: string): string {
+  return name === id ? id : `${name} (${id})`.slice(0, 100);
+}
+
+function matching(choices: Choice[], typed: string): Choice[] {
+  const wanted = typed.trim().toLowerCase();
+  return choices.filter((choice) => choice.name.toLowerCase().includes(wanted)).slice(0, CHOICES_MAX);
+}

@@ -1,0 +1,82 @@
+import type { BackupResult, Instant, Problem, Progress, ServerStatus } from "../../schemas/index.ts";
+import type { JobState } from "./job-rules.ts";
+
+/** What people are shown of the guild's state: plain values, rendered in `discord/`. */
+
+export interface HostView {
+  id: string;
+  name: string;
+  online: boolean;
+  seenAt: Instant | null;
+  createdAt: Instant;
+  agentVersion: string | null;
+  platform: string | null;
+  servers: string[];
+}
+
+export interface BackupJobView {
+  kind: "backup";
+  job: string;
+  server: string;
+  serverName: string;
+  hostName: string;
+  hostOnline: boolean;
+  hostSeenAt: Instant | null;
+  state: JobState;
+  cancelling: boolean;
+  attempt: number;
+  requestedBy: string;
+  note: string | null;
+  createdAt: Instant;
+  startedAt: Instant | null;
+  endedAt: Instant | null;
+  deadline: Instant;
+  progress: Progress | null;
+  result: BackupResult | null;
+  error: Problem | null;
+  notice: string | null;
+}
+
+export interface ServerView {
+  id: string;
+  name: string;
+  gameName: string;
+  hostName: string;
+  hostOnline: boolean;
+  hostSeenAt: Instant | null;
+  status: ServerStatus | null;
+  lastBackup: { at: Instant; bytes: number; consistency: BackupResult["consistency"] } | null;
+  backupRunning: boolean;
+}
+
+export interface StatusView {
+  kind: "status";
+  servers: ServerView[];
+  /** Hosts are being asked for a fresh look; the message will be edited. */
+  refreshing: boolean;
+  now: Instant;
+}
+
+export interface BackupListView {
+  server: string;
+  serverName: string;
+  page: number;
+  pages: number;
+  count: number;
+  bytes: number;
+  backups: {
+    archive: string;
+    at: Instant;
+    bytes: number;
+    files: number;
+    store: BackupResult["store"];
+    place: string;
+    consistency: BackupResult["consistency"];
+    note: string | null;
+  }[];
+}
+
+export interface Choice {
+  name: string;
+  value: string;
+}

@@ -1,0 +1,4 @@
+import { app } from "./app.ts";
+
+export { Guild } from "./guild/guild.ts";
+export default app;
