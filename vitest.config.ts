@@ -14,7 +14,7 @@ export default defineConfig({
         plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" }, miniflare: { bindings: { ...TEST_BINDINGS, ...SEEDS } } })],
         test: { name: "worker", include: ["worker/**/*.test.ts"], setupFiles: ["worker/testing/discord-edge.ts"], testTimeout: 30_000 },
       },
-      { test: { ...node, name: "node", include: ["{agent,schemas,sandbox,scripts}/**/*.test.ts"], testTimeout: 60_000 } },
+      { test: { ...node, name: "node", include: ["{agent,schemas,sandbox,scripts,bench}/**/*.test.ts"], testTimeout: 60_000 } },
       { test: { ...node, name: "e2e", include: ["e2e/*.test.ts"], testTimeout: 180_000, hookTimeout: 120_000, fileParallelism: false } },
       {
         test: {

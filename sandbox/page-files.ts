@@ -1,4 +1,5 @@
 import type { PageFiles } from "./server.ts";
+import { buildPage } from "./web/build.ts";
 
 let built: Promise<PageFiles> | undefined;
 
@@ -6,8 +7,4 @@ let built: Promise<PageFiles> | undefined;
 export function pageFiles(): Promise<PageFiles> {
   built ??= buildPage();
   return built;
-}
-
-async function buildPage(): Promise<PageFiles> {
-  return new Map([["/", { type: "text/plain; charset=utf-8", body: "The sandbox is running. Its page is not built yet." }]]);
 }

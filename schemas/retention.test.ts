@@ -28,6 +28,12 @@ describe("expired", () => {
     expect(expired(backups, { keepLast: 2 }, NOW)).toEqual(["good3"]);
   });
 
+  it("never removes the newest one that is not torn, though newer torn ones fill the count", () => {
+    const torn = (id: string, daysAgo: number) => ({ ...backup(id, daysAgo), torn: true });
+    const backups = [torn("t1", 1), torn("t2", 2), torn("t3", 3), backup("whole", 4), backup("older", 5)];
+    expect(expired(backups, { keepLast: 2 }, NOW)).toEqual(["older", "t3"]);
+  });
+
   it("removes nothing while there is no good one", () => {
     expect(expired([backup("a", 100, false), backup("b", 200, false)], { keepLast: 1, keepDays: 1 }, NOW)).toEqual([]);
   });

@@ -50,8 +50,11 @@ async function stay(world: string | undefined): Promise<void> {
     `${styleText("bold", "Now you:")} open ${styleText("cyan", demo.stack.sandbox.url)} and type /backup. Ctrl+C ends the demo; what it made stays in .reconsync/.`,
   );
   await new Promise<void>((ended) => {
-    process.once("SIGINT", ended);
-    process.once("SIGTERM", ended);
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      // The embedded Worker brought listeners that exit at once; here the agent is to end in order first.
+      process.removeAllListeners(signal);
+      process.once(signal, ended);
+    }
   });
   say("Stopping …");
   await demo.close();

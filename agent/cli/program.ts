@@ -26,7 +26,7 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
 
 function build(io: Io, exit: (code: number) => void): Command {
   const program = new Command("reconsync")
-    .description("Backs up, watches and runs the game servers of this host.")
+    .description("Backs up and watches the game servers of this host.")
     .version(`reconsync ${VERSION}`, "-V, --version")
     .exitOverride()
     .configureOutput({

@@ -40,18 +40,18 @@ it("lets a person back up a server from the page, watch it, and cancel a second 
   const scene = await Scene.open();
   const guild = scene.guild();
   const world = await scene.bigTree("world", 300);
-  const agent = await scene.agent(guild, "Basement", [{ id: "island", folder: world }]);
+  const agent = await scene.agent(guild, "Basement", [{ id: "island", name: "The Island", folder: world }]);
   await scene.start(agent, guild, "island");
   const page = await open(scene, "admin");
 
   await typeBackup(page, "island");
   const message = page
     .getByTestId("message")
-    .filter({ hasText: /island/ })
+    .filter({ hasText: /The Island/ })
     .last();
-  await message.getByText(/Backing up island/).waitFor();
+  await message.getByText(/Backing up The Island/).waitFor();
   const percents = new Set<string>();
-  const title = message.getByText(/Backup of island is done/);
+  const title = message.getByText(/Backup of The Island is done/);
   while (!(await title.isVisible())) {
     const shown = /(\d+) %/.exec((await message.textContent()) ?? "")?.[1];
     if (shown !== undefined) percents.add(shown);

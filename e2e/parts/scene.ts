@@ -59,11 +59,12 @@ export class Scene {
   async agent(
     guild: Guild,
     name: string,
-    servers: { id: string; folder: string; store?: object; backup?: object }[],
+    servers: { id: string; name?: string; folder: string; store?: object; backup?: object }[],
   ): Promise<AgentProcess> {
     const config = {
-      servers: servers.map(({ id, folder, store = { type: "r2" }, backup = {} }) => ({
+      servers: servers.map(({ id, name: label = id, folder, store = { type: "r2" }, backup = {} }) => ({
         id,
+        name: label,
         game: "minecraft-java",
         folder,
         query: false,

@@ -133,6 +133,28 @@ it("leaves nothing behind after an abort, and says the same when asked twice", a
   expect((await begin(agent)).status).toBe(200);
 });
 
+it("refuses a part whose upload is aborted while the part is on its way", async () => {
+  const agent = await agentIn(snowflake());
+  const upload = await begun(agent);
+  const bytes = content(1000);
+  let release = () => {};
+  const aborted = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const slow = new ReadableStream({
+    async pull(controller) {
+      await aborted;
+      controller.enqueue(bytes);
+      controller.close();
+    },
+  });
+  const put = agent.call("PUT", `/v1/archives/${upload}/parts/1`, slow, { headers: { [BODY_SHA256_HEADER]: await sha256(bytes) } });
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect((await agent.call("DELETE", `/v1/archives/${upload}`)).status).toBe(200);
+  release();
+  expect(await codeOf(await put)).toBe("404 upload-unknown");
+});
+
 it("never overwrites an archive, and never removes one that a backup stands on", async () => {
   const guild = snowflake();
   const agent = await agentIn(guild);

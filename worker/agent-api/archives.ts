@@ -41,8 +41,15 @@ export async function putPart(c: C): Promise<Response> {
   if (body.byteLength === 0) return refused(c, refuse("part-invalid"));
   const digest = hex(new Uint8Array(await crypto.subtle.digest("SHA-256", body)));
   if (digest !== announced) return refused(c, refuse("hash-mismatch"));
-  const part = await c.env.BACKUPS.resumeMultipartUpload(target.objectKey, target.multipartId).uploadPart(number, body);
-  return c.json({ partNumber: part.partNumber, etag: part.etag });
+  try {
+    const part = await c.env.BACKUPS.resumeMultipartUpload(target.objectKey, target.multipartId).uploadPart(number, body);
+    return c.json({ partNumber: part.partNumber, etag: part.etag });
+  } catch (error) {
+    // The upload may have been aborted or completed while the part was on its way.
+    const now = await openTarget(c);
+    if (isRefusal(now)) return refused(c, now);
+    throw error;
+  }
 }
 
 /** `PUT /v1/archives/:upload/manifest`: R2 itself compares the hash. */
@@ -57,7 +64,8 @@ export async function putManifest(c: C): Promise<Response> {
   try {
     await c.env.BACKUPS.put(manifestKey(target.objectKey), c.req.raw.body, {
       sha256: announced,
-      httpMetadata: { contentType: "application/jsonl", contentEncoding: "gzip" },
+      // No content encoding: whoever downloads it must get the very bytes that were hashed.
+      httpMetadata: { contentType: "application/gzip" },
     });
   } catch (error) {
     // R2 names its checksum error only in words.

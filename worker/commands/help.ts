@@ -20,7 +20,7 @@ export function helpOn(commands: () => readonly Command[]): Command {
         ephemeral: true,
         body: message({
           title: "ReconSync",
-          description: "Backs up, watches and restores your game servers.",
+          description: "Backs up and watches your game servers.",
           color: COLOURS.info,
           fields,
         }),

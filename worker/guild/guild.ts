@@ -78,22 +78,27 @@ export class Guild extends DurableObject<Env> {
 
   /** Remembers an enrolment code by its hash. */
   async addEnrolmentCode(code: { hash: string; hostName: string; createdBy: string }): Promise<{ expiresAt: Instant } | Refusal> {
-    if (this.#tables.hosts.byName(code.hostName) !== null) return refuse("host-name-taken", { host: code.hostName });
-    if (this.#tables.hosts.active().length >= HOSTS_MAX) return refuse("host-limit", { limit: String(HOSTS_MAX) });
+    const objection = this.#noRoomFor(code.hostName);
+    if (objection !== null) return objection;
     return { expiresAt: this.#tables.codes.add(code, this.clock.now()) };
   }
 
   async enrol(request: { codeHash: string; publicKey: string; heartbeat: Heartbeat }): Promise<{ host: string; name: string } | Refusal> {
     return this.ctx.storage.transactionSync(() => {
       const now = this.clock.now();
-      const { hosts } = this.#tables;
-      const taken = (name: string) => (hosts.byName(name) === null ? null : refuse("host-name-taken", { host: name }));
-      const used = this.#tables.codes.use(request.codeHash, taken, now);
+      const used = this.#tables.codes.use(request.codeHash, (name) => this.#noRoomFor(name), now);
       if (isRefusal(used)) return used;
       const { publicKey, heartbeat } = request;
       const host = this.#tables.hosts.add({ name: used.hostName, publicKey, createdBy: used.createdBy, heartbeat }, now);
       return { host: host.id, name: host.name };
     });
+  }
+
+  /** Why a host of that name cannot be added now, or null. */
+  #noRoomFor(name: string): Refusal | null {
+    const { hosts } = this.#tables;
+    if (hosts.byName(name) !== null) return refuse("host-name-taken", { host: name });
+    return hosts.active().length >= HOSTS_MAX ? refuse("host-limit", { limit: String(HOSTS_MAX) }) : null;
   }
 
   /** Public key of an active host, by which its client assertion is checked. */
@@ -376,7 +381,7 @@ export class Guild extends DurableObject<Env> {
     const kept = backups.inR2(result.server, host);
     const gone = new Set(
       expired(
-        kept.map(({ id, createdAt }) => ({ id, at: createdAt, good: true })),
+        kept.map(({ id, createdAt, consistency }) => ({ id, at: createdAt, good: true, torn: consistency === "torn" })),
         keep,
         now,
       ),

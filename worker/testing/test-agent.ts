@@ -70,7 +70,7 @@ export class TestAgent {
     body?: unknown,
     init: { signal?: AbortSignal; headers?: Record<string, string> } = {},
   ): Promise<Response> {
-    const raw = body instanceof Uint8Array ? body : body === undefined ? undefined : JSON.stringify(body);
+    const raw = body instanceof Uint8Array || body instanceof ReadableStream ? body : body === undefined ? undefined : JSON.stringify(body);
     return worker(
       new Request(`${ORIGIN}${path}`, {
         method,

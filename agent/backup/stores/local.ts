@@ -94,7 +94,7 @@ export class LocalStore implements ArchiveStore {
    * server. One whose size is not what the manifest says does not count as good.
    */
   async #ours(server: string) {
-    const ours: { id: string; at: number; good: boolean }[] = [];
+    const ours: { id: string; at: number; good: boolean; torn: boolean }[] = [];
     for (const name of await this.#names()) {
       const parsed = parseArchiveName(name);
       if (parsed?.server !== server) continue;
@@ -104,7 +104,7 @@ export class LocalStore implements ArchiveStore {
       if (ends === undefined) continue;
       const { header, footer } = ends;
       if (header.server !== server || header.archive !== name || !header.tool.startsWith(TOOL_PREFIX)) continue;
-      ours.push({ id: name, at: parsed.at, good: stats.size === footer.archiveBytes });
+      ours.push({ id: name, at: parsed.at, good: stats.size === footer.archiveBytes, torn: footer.consistency === "torn" });
     }
     return ours;
   }
