@@ -62,7 +62,7 @@ const REFUSALS = {
   "not-found": [404, "There is nothing at this address."],
   "body-too-large": [413, "The body is larger than the {limit} bytes that are taken here."],
   "body-invalid": [400, "The body is not what is expected here: {reason}"],
-  "agent-too-old": [426, "This agent speaks protocol {theirs}; {ours} is needed. Update it: npm install -g reconsync@latest"],
+  "agent-too-old": [426, "This agent speaks protocol {theirs}; {ours} is needed. Update the agent on this host, then start it again."],
 } as const satisfies Record<string, readonly [ContentfulStatusCode, string]>;
 
 export type RefusalCode = keyof typeof REFUSALS;

@@ -35,7 +35,10 @@ export async function poll(c: Context<AgentEnv>): Promise<Response> {
 function held(socket: WebSocket, request: PollRequest, signal: AbortSignal): Promise<PollResponse | Refusal | null> {
   const say = (message: ToGuild) => socket.send(JSON.stringify(message));
   return new Promise((resolve) => {
+    let over = false;
     const end = (answer: PollResponse | Refusal | null) => {
+      if (over) return;
+      over = true;
       clearTimeout(timer);
       socket.close(1000);
       resolve(answer);
@@ -43,6 +46,8 @@ function held(socket: WebSocket, request: PollRequest, signal: AbortSignal): Pro
     const timer = setTimeout(() => end(null), request.wait > 0 ? request.wait * 1000 : ANSWER_TIMEOUT_MS);
     signal.addEventListener("abort", () => end(null));
     socket.addEventListener("message", (event) => {
+      // Whatever comes after the end must not claim a job for nobody.
+      if (over) return;
       const message = toWorker.parse(JSON.parse(String(event.data)));
       switch (message.type) {
         case "ready":

@@ -16,15 +16,15 @@ export const agentRegister = command({
     const enrolment = await enrolmentCodeFor(env.TOKEN_SECRET, guildId, asker.key);
     const added = await guild.addEnrolmentCode({ hash: await sha256Text(enrolment), hostName: name, createdBy: member.id });
     if (isRefusal(added)) return added;
-    const line = `npx reconsync enroll ${origin} ${enrolment}`;
+    const line = `reconsync enroll ${origin} ${enrolment}`;
     return {
       kind: "message",
       ephemeral: true,
       body: message({
         title: `Connect ${safe(name, HOST_NAME_MAX)}`,
         description: [
-          "Run this on the game host (it needs Node.js 22.16 or newer):",
-          `\`\`\`sh\n${line}\nnpx reconsync run\n\`\`\``,
+          "With the agent installed on the game host, run this there:",
+          `\`\`\`sh\n${line}\nreconsync run\n\`\`\``,
           `The code ${code(enrolment)} works once and runs out ${time(added.expiresAt)}. Keep it to yourself: whoever has it can add a host here.`,
         ].join("\n"),
         color: COLOURS.info,

@@ -10,6 +10,11 @@ export interface BackupRecord extends BackupResult {
   createdAt: Instant;
 }
 
+/** Rows of removed backups are kept so long, in milliseconds, so that a report that comes again is still known. */
+const KEEP_REMOVED_MS = 90 * 24 * 60 * 60_000;
+/** Rows of one server; beyond, the oldest of the host's own folder are forgotten (their archives stay where they are). */
+const KEEP_LOCAL_MAX = 5000;
+
 /** Finished backups. A row is a fact: it is added with its job's result and marked when its archive is removed. */
 export class Backups {
   readonly #sql: SqlStorage;
@@ -27,6 +32,7 @@ export class Backups {
       ...[newId("backup"), key, result.server, host, job, result.upload ?? null, madeBy, now, JSON.stringify(result)],
     );
     if (added.toArray().length === 0) return false;
+    this.#forgetOld(result.server, now);
     if (result.store === "local") this.#markPruned(host, result);
     return true;
   }
@@ -66,6 +72,15 @@ export class Backups {
 
   markRemoved(id: string, now: Instant): void {
     this.#sql.exec("UPDATE backups SET removed_at = ? WHERE id = ?", now, id);
+  }
+
+  #forgetOld(server: string, now: Instant): void {
+    this.#sql.exec("DELETE FROM backups WHERE removed_at < ?", now - KEEP_REMOVED_MS);
+    this.#sql.exec(
+      `DELETE FROM backups WHERE id IN (
+         SELECT id FROM backups WHERE server_id = ? AND upload_id IS NULL ORDER BY created_at DESC LIMIT -1 OFFSET ?)`,
+      ...[server, KEEP_LOCAL_MAX],
+    );
   }
 
   /** The agent's local retention named the archives that it removed. */

@@ -19,6 +19,8 @@ export interface MessageOrigin {
 
 /** Messages are forgotten after this time, in milliseconds. */
 const KEEP_MS = 30 * 24 * 60 * 60_000;
+/** And there are at most so many; the oldest go first. */
+const KEEP_MAX = 1000;
 
 /** The outbox: messages in Discord and how far each is behind. */
 export class Messages {
@@ -31,6 +33,7 @@ export class Messages {
   /** A message whose first version the interaction's answer brings. */
   add(subject: Subject, origin: MessageOrigin, now: Instant): number {
     this.#sql.exec("DELETE FROM messages WHERE created_at < ?", now - KEEP_MS);
+    this.#sql.exec("DELETE FROM messages WHERE id <= (SELECT MAX(id) FROM messages) - ?", KEEP_MAX);
     return Number(
       this.#sql
         .exec(

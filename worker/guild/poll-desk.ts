@@ -17,6 +17,9 @@ export interface PollDeskParts {
   changed: (jobs: JobRecord[]) => void;
 }
 
+/** Cancellations remembered as told; the oldest is forgotten, and its agent told once more. */
+const CANCEL_TOLD_MAX = 1000;
+
 /**
  * Held polls. Each is a hibernating WebSocket from the Worker, tagged with its host, so that the object may be evicted while agents wait
  * (platform facts: a poll held by the object itself would use up the free plan with one agent).
@@ -101,7 +104,7 @@ export class PollDesk {
       const cancelled = alive && jobs.byId(held.job)?.cancelAt !== null;
       if (alive && !cancelled) continue;
       if (this.#cancelTold.has(held.lease)) continue;
-      this.#cancelTold.add(held.lease);
+      this.#rememberTold(held.lease);
       cancel.push(held.job);
     }
     const claimed = [];
@@ -113,6 +116,12 @@ export class PollDesk {
     }
     this.#parts.changed(claimed.map((job) => jobs.byId(job.id)).filter((job) => job !== null));
     return { jobs: claimed, cancel, problems };
+  }
+
+  #rememberTold(lease: string): void {
+    const [oldest] = this.#cancelTold;
+    if (oldest !== undefined && this.#cancelTold.size >= CANCEL_TOLD_MAX) this.#cancelTold.delete(oldest);
+    this.#cancelTold.add(lease);
   }
 
   #hostOf(socket: WebSocket): HostRecord | null {
