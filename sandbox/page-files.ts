@@ -1,5 +1,5 @@
+import { buildPage } from "./page/build.ts";
 import type { PageFiles } from "./server.ts";
-import { buildPage } from "./web/build.ts";
 
 let built: Promise<PageFiles> | undefined;
 

@@ -1,0 +1,185 @@
+import { fetchMessages, fetchWorld, listen, pressComponent, sendCommand, submitModal } from "./api.ts";
+import { Composer } from "./composer.ts";
+import { h } from "./dom.ts";
+import { startTicking } from "./markdown-dom.ts";
+import { memberSwitch } from "./member-switch.ts";
+import { MessageList } from "./message-list.ts";
+import type { MessageContext } from "./message-view.ts";
+import { openModal } from "./modal.ts";
+import { channelHeader, channelList, guildRail, memberList } from "./sidebar.ts";
+import { Store } from "./store.ts";
+import { applyTheme } from "./theme.ts";
+import { toast } from "./toast.ts";
+import type { Message, OptionValue, Outcome } from "./types.ts";
+
+/** The page of the sandbox. This is its entry: it loads the state, builds the views, and connects them. */
+class App {
+  readonly #store: Store;
+  readonly #composer: Composer;
+  readonly #list: MessageList;
+  #loads = 0;
+
+  constructor(store: Store) {
+    this.#store = store;
+    this.#list = new MessageList(store, (message) => this.#contextFor(message));
+    this.#composer = new Composer(store, { send: (command, options) => this.#run(this.#send(command, options)), tell: toast });
+  }
+
+  start(root: HTMLElement): void {
+    const app = h("div", { class: "app" });
+    const go = (hash: string) => {
+      history.pushState(null, "", hash);
+      this.#store.setHash(hash);
+    };
+    const header = channelHeader(this.#store, () => !app.classList.toggle("members-hidden"));
+    app.append(
+      guildRail(this.#store),
+      h("div", { class: "sidebar" }, channelList(this.#store), memberSwitch(this.#store, go)),
+      h(
+        "main",
+        { class: "chat" },
+        header,
+        h(
+          "div",
+          { class: "chat-body" },
+          h("div", { class: "chat-column" }, this.#list.element, this.#composer.element),
+          memberList(this.#store),
+        ),
+      ),
+    );
+    root.replaceChildren(app);
+    this.#showHash();
+    addEventListener("hashchange", () => this.#store.setHash(location.hash));
+    // A link to another place works at once; the browser tells of the new address only later, when somebody may be typing already.
+    app.addEventListener("click", (event) => {
+      const link = event.target instanceof Element ? event.target.closest('a[href^="#"]') : null;
+      const hash = link?.getAttribute("href");
+      if (hash === null || hash === undefined) return;
+      event.preventDefault();
+      go(hash);
+    });
+    this.#store.on("place", () => {
+      this.#showHash();
+      this.#run(this.#loadMessages(true));
+      this.#composer.focus();
+    });
+    this.#listen();
+    startTicking();
+    this.#composer.focus();
+  }
+
+  #listen(): void {
+    const live = document.querySelector('[data-testid="connection"]');
+    const say = (words: string) => {
+      if (live !== null) live.textContent = words;
+    };
+    let opened = false;
+    listen({
+      opened: () => {
+        say("");
+        // What happened while the stream was away is unknown.
+        if (opened) this.#run(this.#loadWorld());
+        this.#run(this.#loadMessages(!opened));
+        opened = true;
+      },
+      lost: () => say("Reconnecting…"),
+      put: ({ message }) => this.#store.putMessage(message),
+      removed: ({ message }) => this.#store.removeMessage(message.id),
+      commandsChanged: () => this.#run(this.#loadWorld()),
+    });
+  }
+
+  /** The newest request wins; an answer for a place that was left is dropped. */
+  async #loadMessages(reset: boolean): Promise<void> {
+    this.#loads += 1;
+    const load = this.#loads;
+    const messages = await fetchMessages(this.#store.place);
+    if (load === this.#loads) this.#store.setMessages(messages, reset);
+  }
+
+  async #loadWorld(): Promise<void> {
+    this.#store.setWorld(await fetchWorld());
+  }
+
+  async #send(command: string, options: Record<string, OptionValue>): Promise<void> {
+    const place = this.#store.place;
+    const pending = this.#store.addPending(command);
+    this.#list.toEnd();
+    try {
+      const outcome = await sendCommand(place, command, options);
+      this.#store.endPending(pending.key);
+      this.#after(outcome);
+    } catch (error) {
+      this.#store.endPending(pending.key, wordsOf(error));
+    }
+  }
+
+  /** What came of an interaction besides messages: a form, or a refusal of the sandbox itself. Failures have a notice among the messages. */
+  #after(outcome: Outcome, source?: string): void {
+    if (!outcome.ok && outcome.code !== undefined) toast(outcome.error ?? "This did not work.");
+    const { modal } = outcome;
+    if (modal === undefined) return;
+    const { place } = this.#store;
+    const submit = async (fields: Record<string, string>) => {
+      const answer = await submitModal(place, { customId: modal.custom_id, fields, ...(source === undefined ? {} : { message: source }) });
+      if (answer.ok) this.#after(answer, source);
+      return answer.ok ? null : `Something went wrong. Try again. (${answer.error ?? "no answer"})`;
+    };
+    this.#run(openModal(modal, { bot: this.#store.world.bot, submit }).then(() => this.#composer.focus()));
+  }
+
+  #contextFor({ id }: Message): MessageContext {
+    const store = this.#store;
+    return {
+      bot: store.world.bot,
+      memberNamed: (name) => store.guild.members.find((member) => member.name === name),
+      memberById: (wanted) => store.guild.members.find((member) => member.id === wanted),
+      messageById: (wanted) => store.messages.find((message) => message.id === wanted),
+      userName: (wanted) =>
+        wanted === store.world.bot.id ? store.world.bot.name : store.guild.members.find((member) => member.id === wanted)?.name,
+      channelName: (wanted) => store.guild.channels.find((channel) => channel.id === wanted)?.name,
+      useCommand: (path) => this.#composer.use(path),
+      people: () => store.guild.members.map((member) => ({ label: member.name, value: member.id })),
+      channels: () => store.guild.channels.map((channel) => ({ label: `#${channel.name}`, value: channel.id })),
+      press: async (customId, values) => {
+        try {
+          this.#after(await pressComponent(store.place, id, customId, values), id);
+        } catch (error) {
+          toast(wordsOf(error));
+        }
+      },
+      dismiss: () => store.dismiss(id),
+    };
+  }
+
+  /** The address always says where the page is, so that it can be copied. */
+  #showHash(): void {
+    const { guild, channel } = this.#store;
+    history.replaceState(null, "", this.#store.hashFor({}));
+    document.title = `#${channel.name} | ${guild.name}`;
+  }
+
+  #run(task: Promise<void>): void {
+    task.catch((error: unknown) => toast(wordsOf(error)));
+  }
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+async function open(root: HTMLElement): Promise<void> {
+  try {
+    new App(new Store(await fetchWorld(), location.hash)).start(root);
+  } catch (error) {
+    const again = h("button", { type: "button" }, "Try again");
+    again.addEventListener("click", () => void open(root));
+    root.replaceChildren(
+      h("div", { class: "unreachable", role: "alert" }, h("p", {}, `The sandbox cannot be reached: ${wordsOf(error)}`), again),
+    );
+  }
+}
+
+applyTheme();
+const root = document.getElementById("root");
+if (root !== null) await open(root);
