@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import type { SandboxOptions } from "../sandbox/index.ts";
 import { compareTrees } from "../scripts/demo/compare-trees.ts";
 import { unpack } from "../scripts/demo/unpack.ts";
 import { eventually, LONG, pause, Scene, textOf } from "./parts/scene.ts";
@@ -12,6 +13,24 @@ async function archiving(scene: Scene): Promise<void> {
   await scene.sandbox.waitForMessage((message) => /Archiving · /.test(message.embeds[0]?.description ?? ""), 60_000);
 }
 
+/** A backup of so many megabytes to R2, asked for in a fresh scene. */
+async function asked(megabytes: number, sandbox: SandboxOptions = {}) {
+  const scene = await Scene.open(sandbox);
+  const world = await scene.bigTree("world", megabytes);
+  const guild = scene.guild();
+  const agent = await scene.agent(guild, "Base", [{ id: "island", folder: world }]);
+  await scene.start(agent, guild, "island");
+  const message = await scene.command(guild, "backup now", { server: "island" });
+  return { scene, world, guild, agent, message };
+}
+
+/** The same, once data flows. */
+async function underway(megabytes: number) {
+  const begun = await asked(megabytes);
+  await archiving(begun.scene);
+  return begun;
+}
+
 /** R2 holds exactly these backups, each with its manifest, and the one archive equals its source. */
 async function expectOneArchive(scene: Scene, source: string): Promise<void> {
   const { keys, folder } = await scene.bucket();
@@ -22,13 +41,7 @@ async function expectOneArchive(scene: Scene, source: string): Promise<void> {
 
 describe("an agent that is killed in the middle of an upload", () => {
   it("finishes the job after a restart, says what happened, and leaves no half archive", async () => {
-    const scene = await Scene.open();
-    const world = await scene.bigTree("world", 150);
-    const guild = scene.guild();
-    const agent = await scene.agent(guild, "Base", [{ id: "island", folder: world }]);
-    await scene.start(agent, guild, "island");
-    await scene.command(guild, "backup now", { server: "island" });
-    await archiving(scene);
+    const { scene, world, agent } = await underway(150);
     await agent.stop("SIGKILL");
     await pause(1000);
     agent.start();
@@ -40,12 +53,7 @@ describe("an agent that is killed in the middle of an upload", () => {
   });
 
   it.runIf(LONG)("and never comes back fails the job with a code", { timeout: 600_000 }, async () => {
-    const scene = await Scene.open();
-    const guild = scene.guild();
-    const agent = await scene.agent(guild, "Base", [{ id: "island", folder: await scene.bigTree("world", 150) }]);
-    await scene.start(agent, guild, "island");
-    await scene.command(guild, "backup now", { server: "island" });
-    await archiving(scene);
+    const { scene, agent } = await underway(150);
     await agent.stop("SIGKILL");
     const waiting = await scene.titled(/is waiting$/, 120_000);
     expect(textOf(waiting)).toContain("went silent");
@@ -54,13 +62,7 @@ describe("an agent that is killed in the middle of an upload", () => {
 });
 
 it("hands a running job back on SIGTERM and finishes it after the next start", async () => {
-  const scene = await Scene.open();
-  const world = await scene.bigTree("world", 400);
-  const guild = scene.guild();
-  const agent = await scene.agent(guild, "Base", [{ id: "island", folder: world }]);
-  await scene.start(agent, guild, "island");
-  await scene.command(guild, "backup now", { server: "island" });
-  await archiving(scene);
+  const { scene, world, guild, agent } = await underway(400);
   const stopping = agent.stop("SIGTERM");
   expect(await stopping).toBe(0);
   await eventually(
@@ -75,13 +77,7 @@ it("hands a running job back on SIGTERM and finishes it after the next start", a
 });
 
 it(`completes and reports a backup although the Worker is away for ${OUTAGE_S} s in the middle of it`, { timeout: 300_000 }, async () => {
-  const scene = await Scene.open();
-  const world = await scene.bigTree("world", 150);
-  const guild = scene.guild();
-  const agent = await scene.agent(guild, "Base", [{ id: "island", folder: world }]);
-  await scene.start(agent, guild, "island");
-  await scene.command(guild, "backup now", { server: "island" });
-  await archiving(scene);
+  const { scene, world, agent } = await underway(150);
   await scene.stack.stopWorker();
   await pause(OUTAGE_S * 1000);
   await scene.stack.startWorker();
@@ -100,9 +96,9 @@ it("shows the true end although Discord answers 429 or 500 to every other call",
     { every: 4, effect: { kind: "rate-limit", retryAfterSeconds: 2 } },
     { every: 2, effect: { kind: "status", status: 500 } },
   ]);
-  const asked = await scene.command(guild, "backup now", { server: "island", note: "in a storm" });
+  const message = await scene.command(guild, "backup now", { server: "island", note: "in a storm" });
   const done = await scene.titled(/is done$/, 180_000);
-  expect(done.id).toBe(asked.id);
+  expect(done.id).toBe(message.id);
   const calls = scene.sandbox.calls.filter((call) => call.path.includes("@original"));
   expect(calls.some((call) => call.status === 500)).toBe(true);
   expect(calls.some((call) => call.status === 429)).toBe(true);
@@ -111,13 +107,9 @@ it("shows the true end although Discord answers 429 or 500 to every other call",
 
 it("goes on in a message of the bot when the interaction's token has run out", { timeout: 240_000 }, async () => {
   // The token is worth 14 minutes to the Worker; here Discord forgets it after 4 seconds instead.
-  const scene = await Scene.open({ tokenLifeMs: 4000 });
-  const guild = scene.guild();
-  const agent = await scene.agent(guild, "Base", [{ id: "island", folder: await scene.bigTree("world", 300) }]);
-  await scene.start(agent, guild, "island");
-  const asked = await scene.command(guild, "backup now", { server: "island" });
+  const { scene, message } = await asked(300, { tokenLifeMs: 4000 });
   const done = await scene.titled(/is done$/, 180_000);
-  expect(done.id).not.toBe(asked.id);
+  expect(done.id).not.toBe(message.id);
   const posts = scene.sandbox.calls.filter(
     (call) => call.method === "POST" && call.route === "/channels/:channel/messages" && call.status === 200,
   );

@@ -1,6 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
 import type {
-  BackupResult,
   BeginUploadRequest,
   CompleteUploadRequest,
   Heartbeat,
@@ -10,9 +9,7 @@ import type {
   Progress,
   ProgressResponse,
   Report,
-  StatusResult,
 } from "../../schemas/index.ts";
-import { expired } from "../../schemas/retention.ts";
 import { renderSubject } from "../discord/render.ts";
 import { DiscordRest } from "../discord/rest.ts";
 import type { Env } from "../env.ts";
@@ -22,7 +19,7 @@ import type { UploadTarget } from "./archive-desk.ts";
 import { ArchiveDesk } from "./archive-desk.ts";
 import { deliver } from "./delivery.ts";
 import { HOSTS_MAX } from "./hosts.ts";
-import { LEASE_MS } from "./job-rules.ts";
+import { JobDesk } from "./job-desk.ts";
 import type { JobRecord } from "./jobs.ts";
 import type { MessageOrigin } from "./messages.ts";
 import { migrate } from "./migrations.ts";
@@ -55,6 +52,7 @@ export class Guild extends DurableObject<Env> {
   readonly #presence: Presence;
   readonly #viewer: Viewer;
   readonly #polls: PollDesk;
+  readonly #outcomes: JobDesk;
   readonly #archives: ArchiveDesk;
   readonly #rest: DiscordRest;
   #alarmAt: Instant | null = null;
@@ -66,7 +64,16 @@ export class Guild extends DurableObject<Env> {
     this.#tables = tablesOf(state.storage.sql);
     this.#presence = new Presence(this.#tables.hosts, (host) => state.getWebSockets(host));
     this.#viewer = new Viewer(this.#tables, this.#presence);
-    this.#polls = new PollDesk({ ...this.#tables, state, presence: this.#presence, now, changed: (jobs) => this.#touch(jobs) });
+    const changed = (jobs: JobRecord[]) => this.#touch(jobs);
+    this.#polls = new PollDesk({ ...this.#tables, state, presence: this.#presence, now, changed });
+    this.#outcomes = new JobDesk({
+      storage: state.storage,
+      tables: this.#tables,
+      presence: this.#presence,
+      now,
+      changed,
+      wake: (host) => this.#polls.wake(host),
+    });
     this.#archives = new ArchiveDesk({ ...this.#tables, bucket: env.BACKUPS, now });
     this.#rest = new DiscordRest({ apiUrl: env.DISCORD_API_URL, botToken: env.DISCORD_BOT_TOKEN, now });
     void state.blockConcurrencyWhile(async () => {
@@ -241,82 +248,31 @@ export class Guild extends DurableObject<Env> {
   }
 
   async progress(host: string, job: string, lease: LeaseId, progress: Progress): Promise<ProgressResponse | Refusal> {
-    const { jobs } = this.#tables;
-    const cut = this.#cutOff(host);
-    if (cut !== null) return cut;
-    if (!this.#holds(host, job) || !jobs.setProgress(job, lease, progress, this.clock.now())) return refuse("lease-stale");
-    const record = jobs.byId(job);
-    if (record !== null) this.#touch([record]);
-    await this.#arm();
-    return { cancel: record?.cancelAt !== null, leaseSeconds: LEASE_MS / 1000 };
+    return this.#asHost(host, () => this.#outcomes.progress(host, job, lease, progress));
   }
 
-  /** Takes a job's outcome. Job, backup and message commit together; the same outcome again is answered the same. */
   async result(host: string, job: string, lease: LeaseId, outcome: Outcome): Promise<{ taken: boolean } | Refusal> {
-    const cut = this.#cutOff(host);
-    if (cut !== null) return cut;
-    if (!this.#holds(host, job)) return refuse("lease-stale");
-    const now = this.clock.now();
-    const verdict = this.ctx.storage.transactionSync(() => {
-      const real = this.#checked(host, outcome);
-      const taken = this.#tables.jobs.finish(job, lease, real, now);
-      const record = this.#tables.jobs.byId(job);
-      if (taken === "taken" && record !== null && real.state === "succeeded") {
-        if (real.kind === "backup") this.#record(host, `job/${job}`, record, real.result, now);
-        else this.#presence.noteStatus(host, statusOf(real.result, now));
-      }
-      return taken;
-    });
-    const record = this.#tables.jobs.byId(job);
-    if (verdict === "taken" && record !== null) this.#touch([record]);
-    // A job that was handed back waits for the next poll of any agent of this host.
-    if (record?.state === "queued") this.#polls.wake(host);
-    await this.#arm();
-    return verdict === "stale" ? refuse("lease-stale") : { taken: verdict === "taken" };
+    return this.#asHost(host, () => this.#outcomes.result(host, job, lease, outcome));
   }
 
-  /** Records work that no job asked for. */
   async report(host: string, report: Report): Promise<{ taken: boolean } | Refusal> {
-    const cut = this.#cutOff(host);
-    if (cut !== null) return cut;
-    const server = this.#tables.servers.byId(report.result.server);
-    if (server !== null && server.host !== host) return refuse("server-not-yours", { server: report.result.server });
-    const now = this.clock.now();
-    const taken = this.ctx.storage.transactionSync(() => {
-      const checked = this.#checked(host, { state: "succeeded", kind: "backup", result: report.result });
-      if (checked.state !== "succeeded") return refuse("upload-unknown");
-      return { taken: this.#record(host, `report/${host}/${report.key}`, null, report.result, now) };
-    });
-    await this.#arm();
-    return taken;
+    return this.#asHost(host, () => this.#outcomes.report(host, report));
   }
 
   async beginUpload(guild: string, host: string, request: BeginUploadRequest): Promise<{ upload: string } | Refusal> {
-    const cut = this.#cutOff(host);
-    if (cut !== null) return cut;
-    const begun = await this.#archives.begin(guild, host, request);
-    await this.#arm();
-    return begun;
+    return this.#asHost(host, () => this.#archives.begin(guild, host, request));
   }
 
   async uploadTarget(host: string, upload: string): Promise<UploadTarget | Refusal> {
-    return this.#cutOff(host) ?? this.#archives.target(host, upload);
+    return this.#asHost(host, () => this.#archives.target(host, upload));
   }
 
   async completeUpload(host: string, upload: string, request: CompleteUploadRequest): Promise<{ bytes: number } | Refusal> {
-    const cut = this.#cutOff(host);
-    if (cut !== null) return cut;
-    const completed = await this.#archives.complete(host, upload, request);
-    await this.#arm();
-    return completed;
+    return this.#asHost(host, () => this.#archives.complete(host, upload, request));
   }
 
   async abortUpload(host: string, upload: string): Promise<{ aborted: true } | Refusal> {
-    const cut = this.#cutOff(host);
-    if (cut !== null) return cut;
-    const aborted = await this.#archives.abort(host, upload);
-    await this.#arm();
-    return aborted;
+    return this.#asHost(host, () => this.#archives.abort(host, upload));
   }
 
   // Time
@@ -354,46 +310,12 @@ export class Guild extends DurableObject<Env> {
     return record.revokedAt === null ? null : refuse("host-revoked");
   }
 
-  #holds(host: string, job: string): boolean {
-    return this.#tables.jobs.byId(job)?.host === host;
+  /** Does what an active host asks for, and sees to it that what becomes due of it is done. */
+  async #asHost<T>(host: string, act: () => T | Refusal | Promise<T | Refusal>): Promise<T | Refusal> {
+    const cut = this.#cutOff(host);
+    if (cut !== null) return cut;
+    const done = await act();
+    await this.#arm();
+    return done;
   }
-
-  /** A success that names an archive which did not arrive is no success. */
-  #checked(host: string, outcome: Outcome): Outcome {
-    if (outcome.state !== "succeeded" || outcome.kind !== "backup" || outcome.result.store !== "r2") return outcome;
-    const upload = outcome.result.upload === undefined ? null : this.#tables.uploads.byId(outcome.result.upload);
-    const there = upload?.host === host && upload.server === outcome.result.server && upload.state === "completed";
-    if (there && upload.bytes === outcome.result.bytes) return outcome;
-    return {
-      state: "failed",
-      error: { code: "archive-not-found", message: "The agent reported a backup whose archive did not arrive in R2. Try again." },
-    };
-  }
-
-  /** Adds the backup's row and lets retention doom what it replaces. False when it was recorded before. */
-  #record(host: string, key: string, job: JobRecord | null, result: BackupResult, now: Instant): boolean {
-    const { backups, uploads, servers } = this.#tables;
-    const added = backups.add({ key, host, job: job?.id ?? null, madeBy: job?.requestedBy ?? null, result }, now);
-    if (!added || result.upload === undefined) return added;
-    uploads.claim(result.upload);
-    const keep = servers.byId(result.server)?.retention;
-    if (keep === undefined) return added;
-    const kept = backups.inR2(result.server, host);
-    const gone = new Set(
-      expired(
-        kept.map(({ id, createdAt, consistency }) => ({ id, at: createdAt, good: true, torn: consistency === "torn" })),
-        keep,
-        now,
-      ),
-    );
-    for (const backup of kept.filter(({ id }) => gone.has(id))) {
-      backups.markRemoved(backup.id, now);
-      if (backup.upload !== undefined) uploads.doom(backup.upload, now);
-    }
-    return added;
-  }
-}
-
-function statusOf(result: StatusResult, at: Instant) {
-  return { at, servers: result.servers, ...(result.load === undefined ? {} : { load: result.load }) };
 }
