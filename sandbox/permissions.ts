@@ -22,15 +22,6 @@ export function permissionsOf(label: MemberLabel): string {
   return BY_LABEL[label].toString();
 }
 
-/** Whether a member may use a command with these `default_member_permissions`: null is everybody, "0" only administrators. */
-export function mayUse(permissions: string, required: string | null | undefined): boolean {
-  const own = BigInt(permissions);
-  if ((own & PermissionFlagsBits.Administrator) !== 0n) return true;
-  if (required === null || required === undefined) return true;
-  const bits = BigInt(required);
-  return bits !== 0n && (own & bits) === bits;
-}
-
 /** What the bot may do in a channel, for `app_permissions`. */
 export function botPermissions(botAccess: boolean): string {
   return (botAccess ? EVERYBODY_PERMISSIONS : EVERYBODY_PERMISSIONS & ~PermissionFlagsBits.ViewChannel).toString();

@@ -2,6 +2,7 @@ import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { SignJWT } from "jose";
 import type { Heartbeat, Job, Outcome, PollRequest, PollResponse } from "../../schemas/index.ts";
 import { ACCESS_TOKEN_LIFE_S, ASSERTION_LIFE_S, CLIENT_ASSERTION_TYPE, POLL_WAIT_MAX_S, PROTOCOL_VERSION } from "../../schemas/index.ts";
+import { enrolmentCodeIn } from "../../scripts/embedded/agent-process.ts";
 
 /** Bound of a request that is not held, in milliseconds. */
 const ANSWER_MS = 30_000;
@@ -27,8 +28,7 @@ export class HttpAgent {
 
   /** By the real routes. `shown` is what `/agent register` answered. */
   static async enrolled(origin: string, shown: string, server: string): Promise<HttpAgent> {
-    const code = /enroll \S+ ([0-9a-z-]+)/.exec(shown)?.[1];
-    if (code === undefined) throw new Error(`/agent register gave no code: ${shown}`);
+    const code = enrolmentCodeIn(shown);
     const agent = new HttpAgent(origin, server);
     const { x = "" } = agent.#keys.publicKey.export({ format: "jwk" });
     const proof = await new SignJWT({ code })

@@ -3,7 +3,7 @@ import { walk } from "../check/components.ts";
 import { records, text } from "../check/form.ts";
 import { SandboxError } from "../errors.ts";
 import { findPlace } from "../guilds.ts";
-import { mayUse } from "../permissions.ts";
+import { mayUse } from "../may-use.ts";
 import type { InteractionRecord, OpenModal } from "../state/interactions.ts";
 import { isVisibleTo, toDiscordMessage } from "../state/messages.ts";
 import type { World } from "../state/world.ts";

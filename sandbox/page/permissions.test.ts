@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { mayUse, permissionWords } from "./permissions.ts";
+import { mayUse } from "../may-use.ts";
+import { permissionWords } from "./permissions.ts";
 
 const ADMINISTRATOR = "8";
 const MANAGE_GUILD = "32";

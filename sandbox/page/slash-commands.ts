@@ -1,4 +1,4 @@
-import { mayUse } from "./permissions.ts";
+import { mayUse } from "../may-use.ts";
 import type { ApplicationCommand, CommandOption } from "./types.ts";
 
 /** Discord's option types, "Application Command Option Type" in its reference. */

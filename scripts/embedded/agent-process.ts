@@ -25,6 +25,13 @@ export interface AgentOptions {
   onLog?: (line: string) => void;
 }
 
+/** The enrolment code in what `/agent register` answered. */
+export function enrolmentCodeIn(answer: string): string {
+  const code = /enroll \S+ ([0-9a-z-]+)/.exec(answer)?.[1];
+  if (code === undefined) throw new Error(`/agent register gave no code: ${answer}`);
+  return code;
+}
+
 /** A real agent in a process of its own, from the very bundle that hosts run. */
 export class AgentProcess {
   readonly #options: AgentOptions;
@@ -56,9 +63,7 @@ export class AgentProcess {
   /** Enrols by the real flow: `/agent register` in the sandbox, the code from its answer, `reconsync enroll` here. */
   async enrol(sandbox: Sandbox, workerUrl: string, place: { guild: string; channel: string; member: string }, name: string): Promise<void> {
     const { message, failure } = await sandbox.command({ ...place, command: "agent register", options: { name } });
-    const code = /enroll \S+ ([0-9a-z-]+)/.exec(message?.embeds[0]?.description ?? "")?.[1];
-    if (code === undefined)
-      throw new Error(`/agent register gave no code: ${failure?.reason ?? message?.embeds[0]?.description ?? "no answer"}`);
+    const code = enrolmentCodeIn(message?.embeds[0]?.description ?? failure?.reason ?? "no answer");
     await this.command("enroll", workerUrl, code);
   }
 

@@ -154,3 +154,15 @@ it("cuts a revoked host off at once: its held poll ends, its token is dead, its 
   expect(textOf(await run({ guild }, "status"))).toContain("No servers yet");
   expect(textOf(await run({ guild }, "agent revoke", { host: "Base" }))).toContain("host-not-found");
 });
+
+it("frees the server ids of a revoked host for another one that wanted them", async () => {
+  const guild = snowflake();
+  const first = await TestAgent.enrolled({ guild }, "First", [serverNamed("island")]);
+  await first.poll();
+  const second = await TestAgent.enrolled({ guild }, "Second", [serverNamed("island")]);
+  expect((await second.poll()).problems).toEqual([expect.objectContaining({ code: "server-taken" })]);
+  await fillIn({ guild }, `revoke/${first.host}`, { name: "First" });
+  expect(textOf(await run({ guild }, "status"))).toContain("No servers yet");
+  expect((await second.poll()).problems).toEqual([]);
+  expect(textOf(await run({ guild }, "backup now", { server: "island" }))).toContain("is waiting");
+});

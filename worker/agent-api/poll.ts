@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import type { PollRequest, PollResponse } from "../../schemas/index.ts";
 import { PROTOCOL_VERSION, pollRequest } from "../../schemas/index.ts";
 import type { ToGuild } from "../guild/poll-messages.ts";
-import { HOST_HEADER, toWorker } from "../guild/poll-messages.ts";
+import { HOST_HEADER, isEmpty, toWorker } from "../guild/poll-messages.ts";
 import type { Refusal } from "../refusals.ts";
 import { isRefusal, refuse } from "../refusals.ts";
 import type { AgentEnv } from "./access.ts";
@@ -66,8 +66,4 @@ function held(socket: WebSocket, request: PollRequest, signal: AbortSignal): Pro
     socket.accept();
     say({ type: "poll", request });
   });
-}
-
-function isEmpty({ jobs, cancel, problems }: PollResponse): boolean {
-  return jobs.length === 0 && cancel.length === 0 && problems.length === 0;
 }

@@ -126,7 +126,7 @@ export class Guild extends DurableObject<Env> {
       this.#tables.hosts.revoke(host.id, by, now);
       this.#tables.servers.removeOf(host.id);
       // Another host may have wanted one of the ids that are free now: let all of them announce anew.
-      for (const other of this.#tables.hosts.active()) this.#tables.hosts.setAnnounced(other.id, "");
+      this.#tables.hosts.forgetAnnounced();
       return this.#tables.jobs.failAllOf(host.id, problemOf(refuse("host-revoked")).body, now);
     });
     this.#touch(jobs);
@@ -264,7 +264,8 @@ export class Guild extends DurableObject<Env> {
   }
 
   async uploadTarget(host: string, upload: string): Promise<UploadTarget | Refusal> {
-    return this.#asHost(host, () => this.#archives.target(host, upload));
+    // Once for each part, and nothing becomes due of it: no look at the alarm.
+    return this.#cutOff(host) ?? this.#archives.target(host, upload);
   }
 
   async completeUpload(host: string, upload: string, request: CompleteUploadRequest): Promise<{ bytes: number } | Refusal> {

@@ -78,6 +78,11 @@ export class Hosts {
     this.#sql.exec("UPDATE hosts SET announced_hash = ? WHERE id = ?", hash, id);
   }
 
+  /** Makes every host announce its servers anew with its next poll. */
+  forgetAnnounced(): void {
+    this.#sql.exec("UPDATE hosts SET announced_hash = NULL WHERE revoked_at IS NULL AND announced_hash IS NOT NULL");
+  }
+
   #select(where: string, ...bindings: unknown[]): HostRecord[] {
     const rows = this.#sql.exec<Record<string, string | number | null>>(`SELECT * FROM hosts ${where}`, ...bindings).toArray();
     return rows.map((row) => ({

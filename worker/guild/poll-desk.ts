@@ -2,7 +2,7 @@ import type { Instant, PollRequest, PollResponse, Problem } from "../../schemas/
 import type { HostRecord, Hosts } from "./hosts.ts";
 import type { JobRecord, Jobs } from "./jobs.ts";
 import type { ToWorker } from "./poll-messages.ts";
-import { toGuild } from "./poll-messages.ts";
+import { isEmpty, toGuild } from "./poll-messages.ts";
 import type { Presence } from "./presence.ts";
 import type { Servers } from "./servers.ts";
 
@@ -55,8 +55,7 @@ export class PollDesk {
       return;
     }
     const response = this.#arrive(host, message.request);
-    const nothing = response.jobs.length === 0 && response.cancel.length === 0 && response.problems.length === 0;
-    if (nothing && message.request.wait > 0) {
+    if (isEmpty(response) && message.request.wait > 0) {
       socket.serializeAttachment(this.#parts.presence.attachment(host.id, this.#parts.now()));
       return;
     }

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import type { PollResponse } from "../../schemas/index.ts";
 import { pollRequest, pollResponse } from "../../schemas/index.ts";
 
 /** What the Worker and the guild object say to each other over the inner WebSocket while a poll is held. */
@@ -19,6 +20,11 @@ export const toWorker = z.discriminatedUnion("type", [
   z.object({ type: z.literal("refused"), refused: z.enum(["host-revoked", "host-unknown"]) }),
 ]);
 export type ToWorker = z.infer<typeof toWorker>;
+
+/** Whether an answer gives the agent nothing to do, so that its poll can go on. */
+export function isEmpty({ jobs, cancel, problems }: PollResponse): boolean {
+  return jobs.length === 0 && cancel.length === 0 && problems.length === 0;
+}
 
 /** Header in which the Worker names the host whose token it has checked. */
 export const HOST_HEADER = "x-reconsync-host";
