@@ -1,4 +1,4 @@
-import { env, runInDurableObject } from "cloudflare:test";
+import { env, listDurableObjectIds, runInDurableObject } from "cloudflare:test";
 import { expect, it } from "vitest";
 import { guildOf } from "../env.ts";
 import { fillIn, ORIGIN, run, snowflake, textOf, worker } from "../testing/interactions.ts";
@@ -45,9 +45,14 @@ it("takes a code for ten minutes", async () => {
 
 it("refuses codes that it did not issue, without waking an object", async () => {
   const code = await newCode(snowflake());
-  const [guild, tag, secret] = code.split("-");
+  const [guild, tag = "", secret] = code.split("-");
   const keys = await newKeys();
-  expect(await codeOf(await enroll(`${guild}-${tag === "00000000" ? "1" : "0"}${tag?.slice(1)}-${secret}`, keys))).toBe("401 code-invalid");
+  const otherTag = `${tag.startsWith("0") ? "1" : "0"}${tag.slice(1)}`;
+  const before = (await listDurableObjectIds(env.GUILDS)).length;
+  const strangersGuild = BigInt(snowflake()).toString(36);
+  expect(await codeOf(await enroll(`${guild}-${otherTag}-${secret}`, keys))).toBe("401 code-invalid");
+  expect(await codeOf(await enroll(`${strangersGuild}-${tag}-${secret}`, keys))).toBe("401 code-invalid");
+  expect((await listDurableObjectIds(env.GUILDS)).length).toBe(before);
   expect(await codeOf(await enroll(`${guild}-${tag}-${"0".repeat(20)}`, keys))).toBe("401 code-invalid");
   expect(await codeOf(await enroll("nonsense", keys))).toBe("401 code-invalid");
 });
