@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
 import type { BackupEngine } from "./backup/engine.ts";
 import { systemClock } from "./clock.ts";
+import { LiveConfig } from "./config/live-config.ts";
 import { WorkerClient } from "./control-plane/worker-client.ts";
 import { runDaemon } from "./daemon.ts";
+import type { Host } from "./jobs/host.ts";
 import {
   backupResult,
   enrolledState,
@@ -21,10 +23,15 @@ async function running(given: { backup?: BackupEngine["backup"]; graceMs?: numbe
   const { log, lines } = memoryLogger();
   const stop = new AbortController();
   const plane = new WorkerClient({ identity: state.identity, clock: systemClock });
-  const host = testHost(state.file, servers, given);
-  const config = hostConfig(state.file, servers);
+  const config = new LiveConfig(hostConfig(state.file, servers));
+  const host: Host = {
+    ...testHost(state.file, servers, given),
+    get servers() {
+      return config.current.servers;
+    },
+  };
   const ended = runDaemon({ config, state, plane, host, clock: systemClock, log, graceMs: given.graceMs }, stop.signal);
-  return { worker, state, lines, stop, ended };
+  return { worker, state, config, lines, stop, ended };
 }
 
 const untilAborted: BackupEngine["backup"] = ({ signal }) =>
@@ -40,6 +47,63 @@ describe("the daemon", () => {
       heartbeat: { configHash: "0".repeat(64) },
       servers: [{ id: "island", gameName: "Test Game" }],
     });
+    stop.abort();
+    await ended;
+  });
+
+  test("with another config it tells the guild at once, and jobs at work keep the one they began with", async () => {
+    const gate = Promise.withResolvers<void>();
+    const notes: string[] = [];
+    const { worker, config, state, stop, ended } = await running({
+      backup: async ({ server }) => {
+        notes.push(`begins in ${server.folder}`);
+        await gate.promise;
+        notes.push(`ends in ${server.folder}`);
+        return backupResult(server.id);
+      },
+    });
+    const job = worker.jobs.enqueue("backup", { server: "island" });
+    await eventually(() => notes.length === 1 && worker.jobs.held === 1, "the backup runs and a poll is held");
+    const moved = [serverConfig("island", "/srv/moved"), serverConfig("cave")];
+    config.replace({ ...hostConfig(state.file, moved), hash: "1".repeat(64) });
+    await eventually(() => worker.jobs.polls.at(-1)?.heartbeat.configHash === "1".repeat(64), "the next poll");
+    expect(worker.jobs.polls.at(-1)?.servers.map(({ id }) => id)).toEqual(["island", "cave"]);
+    gate.resolve();
+    await eventually(() => job.state === "succeeded", "the job succeeds");
+    const next = worker.jobs.enqueue("backup", { server: "island" });
+    await eventually(() => next.state === "succeeded", "the next one too");
+    expect(notes).toEqual(["begins in /srv/game", "ends in /srv/game", "begins in /srv/moved", "ends in /srv/moved"]);
+    stop.abort();
+    await ended;
+  });
+
+  test("tells the guild what is wrong with a config, in each poll until it is good again", async () => {
+    const { worker, config, state, stop, ended } = await running();
+    const held = () => worker.jobs.held === 1 && worker.jobs.polls.at(-1);
+    await eventually(() => held() && worker.jobs.polls.length >= 2, "a poll is held");
+    expect(worker.jobs.polls.at(-1)?.clock).toBeGreaterThan(0);
+    const problem = { code: "config-invalid", message: "config.yaml:1:1: broken" };
+    config.refuse(problem);
+    await eventually(() => worker.jobs.polls.at(-1)?.configProblem?.message === problem.message, "it is told");
+    const count = worker.jobs.polls.length;
+    config.refuse({ ...problem });
+    worker.jobs.enqueue("status", { servers: [] });
+    await eventually(() => worker.jobs.polls.length > count && held(), "the poll after a job");
+    expect(worker.jobs.polls.at(-1)).toMatchObject({ configProblem: problem, heartbeat: { configHash: "0".repeat(64) } });
+    config.replace(hostConfig(state.file, [serverConfig("island")]));
+    await eventually(() => worker.jobs.polls.at(-1)?.configProblem === undefined, "it is good again");
+    stop.abort();
+    await ended;
+  });
+
+  test("other secrets alone are no reason to poll", async () => {
+    const { worker, config, state, stop, ended } = await running();
+    await eventually(() => worker.jobs.held === 1 && worker.jobs.polls.length >= 2, "a long poll is held");
+    const count = worker.jobs.polls.length;
+    config.replace(hostConfig(state.file, [serverConfig("island")]));
+    config.replace({ ...hostConfig(state.file, [serverConfig("island")]), hash: "2".repeat(64) });
+    await eventually(() => worker.jobs.polls.at(-1)?.heartbeat.configHash === "2".repeat(64), "the change that is one");
+    expect(worker.jobs.polls).toHaveLength(count + 1);
     stop.abort();
     await ended;
   });

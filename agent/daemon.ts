@@ -1,25 +1,32 @@
 import type { Clock } from "./clock.ts";
-import type { HostConfig } from "./config/host-config.ts";
+import type { LiveConfig } from "./config/live-config.ts";
 import type { ControlPlane } from "./control-plane/control-plane.ts";
 import { announced, heartbeatOf } from "./control-plane/heartbeat.ts";
 import { Observations } from "./control-plane/observations.ts";
 import { Outbox } from "./control-plane/outbox.ts";
-import { isFinal, pollUntilStopped } from "./control-plane/poll-loop.ts";
+import { isFinal, type PollDeps, pollUntilStopped } from "./control-plane/poll-loop.ts";
+import { Renewal } from "./control-plane/renewal.ts";
+import type { Component, PollOutcome } from "./health/agent-metrics.ts";
+import { Telemetry } from "./health/telemetry.ts";
 import type { Host } from "./jobs/host.ts";
 import { JOB_KINDS, type JobKinds } from "./jobs/kinds.ts";
 import { JobRunner } from "./jobs/runner.ts";
 import type { Logger } from "./logger.ts";
+import { scheduleTimes } from "./schedules/schedule-times.ts";
+import { Scheduler } from "./schedules/scheduler.ts";
 import type { AgentState } from "./state/state.ts";
 
 /** After the signal to stop, running jobs may go on for so long, in milliseconds. systemd kills after 90 s (DefaultTimeoutStopSec). */
 export const GRACE_MS = 10_000;
 /** A job that was told to stop gets so long to clean up, in milliseconds. */
-const CLEAN_UP_MS = 20_000;
+export const CLEAN_UP_MS = 20_000;
 /** The last results may take so long to deliver, in milliseconds; what is left waits for the next start. */
-const FLUSH_MS = 10_000;
+export const FLUSH_MS = 10_000;
 
 export interface DaemonDeps {
-  config: HostConfig;
+  config: LiveConfig;
+  /** Puts another config in force when its file changes, until the signal fires. */
+  reload?: (signal: AbortSignal) => Promise<void>;
   state: AgentState;
   plane: ControlPlane;
   host: Host;
@@ -29,6 +36,7 @@ export interface DaemonDeps {
   graceMs?: number;
   /** At least 0, below 1. */
   random?: () => number;
+  telemetry?: Telemetry;
 }
 
 /**
@@ -37,7 +45,10 @@ export interface DaemonDeps {
  * @throws AgentError `host-revoked`, `not-enrolled`, `agent-too-old`: the agent cannot go on without a person
  */
 export async function runDaemon(deps: DaemonDeps, signal: AbortSignal): Promise<void> {
-  const { config, state, plane, host, clock, log, kinds = JOB_KINDS, graceMs = GRACE_MS, random = Math.random } = deps;
+  const { config, reload, state, plane, host, clock, log, kinds = JOB_KINDS, graceMs = GRACE_MS, random = Math.random } = deps;
+  const telemetry = deps.telemetry ?? new Telemetry({ clock });
+  const { beats } = telemetry;
+  const logOf = (component: Component) => log.child({ component });
   const stopped = new AbortController();
   let fatal: { error: unknown } | undefined;
   const onFatal = (error: unknown) => {
@@ -45,44 +56,58 @@ export async function runDaemon(deps: DaemonDeps, signal: AbortSignal): Promise<
     stopped.abort();
   };
   const stop = () => stopped.abort();
+  stopped.signal.addEventListener("abort", () => telemetry.stopping(), { once: true });
   signal.addEventListener("abort", stop, { once: true });
   if (signal.aborted) stop();
 
-  const outbox = new Outbox({ state, plane, clock, log, random });
-  const runner = new JobRunner({ state, host, kinds, plane, clock, log, onResult: () => outbox.ring(), onFatal });
-  const observations = new Observations({ host, clock, log });
-  const heartbeat = heartbeatOf(clock.now(), config.hash);
-  const servers = announced(config);
-  log.info({ host: state.identity.get()?.host, servers: servers.map(({ id }) => id) }, "the agent runs");
+  const outbox = new Outbox({ state, plane, clock, log: logOf("outbox"), random, telemetry });
+  const onResult = () => {
+    outbox.ring();
+    // It may have been the result of a pause.
+    scheduler.ring();
+  };
+  const runner = new JobRunner({ state, host, kinds, plane, clock, log: logOf("jobs"), onResult, onFatal, telemetry });
+  const scheduler = new Scheduler({
+    ...{ config: config.current, state, host, slots: runner.slotsOf("backup"), clock, log: logOf("schedules") },
+    loopClock: beats.clock("schedules", clock),
+    onReport: () => outbox.ring(),
+    watch: (facts) => telemetry.work(facts),
+  });
+  telemetry.oddJobs = () => runner.oddJobs;
+  telemetry.schedules = () => scheduleTimes(state.schedules, clock.now());
+  const observations = new Observations({ host, clock: beats.clock("observations", clock), log: logOf("observations") });
+  const startedAt = clock.now();
+  const compose: PollDeps["compose"] = () => {
+    telemetry.polling();
+    return {
+      heartbeat: heartbeatOf(startedAt, config.current.hash),
+      servers: announced(config.current, state.schedules),
+      status: observations.status,
+      load: observations.load,
+      running: runner.leases,
+      room: runner.room,
+      clock: clock.now(),
+      configProblem: config.problem,
+    };
+  };
+  const take: PollDeps["take"] = ({ jobs, cancel }) => {
+    runner.cancel(cancel);
+    runner.accept(jobs);
+  };
+  const onRecovered = () => outbox.hurry();
+  const onPolled = (outcome: PollOutcome) => telemetry.polled(outcome);
+  const polls = { plane, clock: beats.clock("polls", clock), random, log: logOf("polls"), onPolled };
+  const renewal = new Renewal();
+  const leaves = [config.subscribe(() => scheduler.replace(config.current)), config.subscribe(onNews(config, { renewal, observations }))];
+  log.info({ host: state.identity.get()?.host, servers: config.current.servers.map(({ id }) => id) }, "the agent runs");
 
   const delivering = new AbortController();
   const loops = [
     outbox.run(delivering.signal),
     observations.run(stopped.signal),
-    runner.resume().then(() =>
-      pollUntilStopped(
-        {
-          plane,
-          clock,
-          log,
-          random,
-          compose: () => ({
-            heartbeat,
-            servers,
-            status: observations.status,
-            load: observations.load,
-            running: runner.leases,
-            room: runner.room,
-          }),
-          take: ({ jobs, cancel }) => {
-            runner.cancel(cancel);
-            runner.accept(jobs);
-          },
-          onRecovered: () => outbox.hurry(),
-        },
-        stopped.signal,
-      ),
-    ),
+    scheduler.run(stopped.signal),
+    runner.resume().then(() => pollUntilStopped({ ...polls, compose, take, onRecovered, renewal }, stopped.signal)),
+    ...(reload === undefined ? [] : [reload(stopped.signal)]),
   ].map((loop) => loop.catch(onFatal));
 
   try {
@@ -91,6 +116,7 @@ export async function runDaemon(deps: DaemonDeps, signal: AbortSignal): Promise<
     await windDown(runner, { clock, log, graceMs: fatal === undefined ? graceMs : 0, refused: isFinal(fatal?.error) });
   } finally {
     signal.removeEventListener("abort", stop);
+    for (const leave of leaves) leave();
     delivering.abort();
     await Promise.all(loops);
   }
@@ -100,6 +126,18 @@ export async function runDaemon(deps: DaemonDeps, signal: AbortSignal): Promise<
     if (left > 0) log.warn({ left }, "some results could not be delivered; they go out when the agent runs again");
   }
   log.info("stopped");
+}
+
+/** Tells the guild at once of another config, or of what is wrong with it. Other passwords alone are no news. */
+function onNews(config: LiveConfig, { renewal, observations }: { renewal: Renewal; observations: Observations }): () => void {
+  const news = () => `${config.current.hash} ${config.problem?.message ?? ""}`;
+  let told = news();
+  return () => {
+    observations.hurry();
+    const now = news();
+    if (now !== told) renewal.renew();
+    told = now;
+  };
 }
 
 /** Lets jobs end by themselves for a while, then stops them. */

@@ -1,24 +1,16 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { systemClock } from "./clock.ts";
 import { daemonLockFile, takeLock } from "./state/lock.ts";
 import { openState } from "./state/state.ts";
 import type { FakeWorker } from "./testing/fake-worker.ts";
 import { eventually, fakeWorker, temporaryFolder } from "./testing/fixtures.ts";
-import { installProgram, start } from "./testing/program.ts";
+import { programOfFile, start } from "./testing/program.ts";
 
 /** The built program, in processes of its own. */
-let home: string;
-let bundle: string;
-
-beforeAll(async () => {
-  home = await mkdtemp(join(tmpdir(), "reconsync-program-"));
-  bundle = await installProgram(home);
-});
-afterAll(() => rm(home, { recursive: true, force: true, maxRetries: 5 }));
+const program = programOfFile();
 
 type Store = { type: "local"; folder: string } | { type: "r2" };
 
@@ -45,7 +37,7 @@ async function site(given: { megabytes?: number; r2?: boolean } = {}) {
     backup: { profile_globs: false, include: ["**"], store },
   };
   await writeFile(config, stringify({ state: stateFile, log: { level: "debug" }, servers: [server] }));
-  const run = (...args: string[]) => start(bundle, args, { cwd: folder });
+  const run = (...args: string[]) => start(program.bundle, args, { cwd: folder });
   const enroll = async (worker: FakeWorker) => {
     const ended = await run("enroll", worker.origin, worker.newCode(), "--config", config).ended;
     expect(ended).toMatchObject({ code: 0 });

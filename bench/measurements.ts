@@ -1,6 +1,7 @@
 import type { Measurement } from "./context.ts";
 import { measureDispatch } from "./dispatch.ts";
 import { measureFreePlan } from "./free-plan.ts";
+import { measureInteractions } from "./interactions.ts";
 import { measureThousand } from "./thousand.ts";
 import { measureZip } from "./zip.ts";
 
@@ -15,6 +16,12 @@ export const MEASUREMENTS: readonly Measurement[] = [
     run: measureDispatch,
   },
   {
+    name: "interactions",
+    about: "CPU time of one interaction inside workerd, against a bare signature check",
+    maxMs: () => 5 * MINUTE,
+    run: measureInteractions,
+  },
+  {
     name: "zip",
     about: "a backup of the demo world to a folder, against zip -1",
     maxMs: () => 10 * MINUTE,
@@ -22,7 +29,7 @@ export const MEASUREMENTS: readonly Measurement[] = [
   },
   {
     name: "thousand",
-    about: "1,000 polling agents in one guild",
+    about: "1,000 polling agents in one guild, then 50 interactions a second",
     maxMs: () => 10 * MINUTE,
     run: measureThousand,
   },

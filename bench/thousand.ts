@@ -5,6 +5,7 @@ import type { Context } from "./context.ts";
 import { bareRoundTrip } from "./dispatch.ts";
 import { Discord } from "./parts/discord.ts";
 import { HttpAgent } from "./parts/http-agent.ts";
+import { INTERACTIONS_PER_SECOND, interactionLoad, LOAD_SECONDS } from "./parts/load.ts";
 import { startWorker } from "./parts/worker.ts";
 import { percentile } from "./percentiles.ts";
 import type { Row } from "./row.ts";
@@ -23,7 +24,7 @@ const JOB_MS = 30_000;
 /** After an error an agent waits before it polls again, in milliseconds. */
 const AFTER_ERROR_MS = 1000;
 
-/** A thousand polling agents in one guild: how fast a job reaches one of them, and that none sees an error. */
+/** A thousand polling agents in one guild: how fast a job reaches one of them, and that none sees an error, also while members are busy. */
 export async function measureThousand({ folder, signal, say, atEnd }: Context): Promise<Row[]> {
   const discord = await Discord.start();
   atEnd(() => discord.stop());
@@ -62,6 +63,9 @@ export async function measureThousand({ folder, signal, say, atEnd }: Context): 
     bare.push(await bareRoundTrip(worker.url, signal));
   }
   await crowd.ended();
+  say(`${INTERACTIONS_PER_SECOND} interactions a second for ${LOAD_SECONDS} s`);
+  const load = await interactionLoad(worker.url, discord, AGENTS, signal);
+  await crowd.ended();
   const { errors, polls } = crowd;
   say(`${polls} polls were answered`);
   const wrong = errors.length === 0 ? undefined : errors.slice(0, 3).join("; ");
@@ -69,6 +73,10 @@ export async function measureThousand({ folder, signal, say, atEnd }: Context): 
     row("thousand: polling agents in one guild", AGENTS, null, "agents"),
     row("thousand: interaction to job in hand, p50 (peer: GET /healthz)", percentile(dispatch, 50), percentile(bare, 50), "ms"),
     row("thousand: interaction to job in hand, p99 (peer: GET /healthz)", percentile(dispatch, 99), percentile(bare, 99), "ms"),
+    row("thousand: interactions sent at 50 a second", load.sent, null, "interactions"),
+    row("thousand: interaction answered under that load, p50 (peer: Discord's limit)", percentile(load.answered, 50), 3000, "ms"),
+    row("thousand: interaction answered under that load, p99 (peer: Discord's limit)", percentile(load.answered, 99), 3000, "ms"),
+    row("thousand: errors that a member saw", load.errors.length, null, "errors", load.errors.slice(0, 3).join("; ") || undefined),
     row("thousand: errors that an agent saw", errors.length, null, "errors", wrong),
   ];
 }

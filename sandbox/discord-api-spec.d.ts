@@ -19,15 +19,21 @@ declare module "discord-api-spec/zod" {
   export const ApplicationCommandUpdateRequestSchema: SpecSchema;
   export const ApplicationFormPartialSchema: SpecSchema;
   export const CreateMessageInteractionCallbackRequestSchema: SpecSchema;
+  export const CreatePrivateChannelRequestSchema: SpecSchema;
   export const GuildChannelResponseSchema: SpecSchema;
+  export const GuildRoleResponseSchema: SpecSchema;
+  export const GuildWithCountsResponseSchema: SpecSchema;
   export const IncomingWebhookRequestPartialSchema: SpecSchema;
   export const IncomingWebhookUpdateRequestPartialSchema: SpecSchema;
   export const InteractionCallbackResponseSchema: SpecSchema;
+  export const MessageAttachmentResponseSchema: SpecSchema;
   export const MessageCreateRequestSchema: SpecSchema;
   export const MessageEditRequestPartialSchema: SpecSchema;
   export const MessageResponseSchema: SpecSchema;
   export const ModalInteractionCallbackRequestSchema: SpecSchema;
   export const PongInteractionCallbackRequestSchema: SpecSchema;
+  export const PrivateApplicationResponseSchema: SpecSchema;
+  export const PrivateChannelResponseSchema: SpecSchema;
   export const UpdateMessageInteractionCallbackRequestSchema: SpecSchema;
   export const UserResponseSchema: SpecSchema;
 }

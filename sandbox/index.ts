@@ -4,7 +4,7 @@ import { Faults } from "./faults.ts";
 import { buildGuilds, DEFAULT_GUILDS, findPlace, steadyIds } from "./guilds.ts";
 import { Client } from "./interactions/client.ts";
 import { Delivery, RESPONSE_MS } from "./interactions/delivery.ts";
-import { KeepFile, type Kept, readKeepFile } from "./keep-file.ts";
+import { type Kept, keepWorld, readKeepFile, restore } from "./keep-file.ts";
 import { PageApi } from "./page-api.ts";
 import { pageFiles } from "./page-files.ts";
 import { Api } from "./rest/api.ts";
@@ -13,10 +13,13 @@ import { API_PREFIX, listen } from "./server.ts";
 import { signingKey } from "./signing.ts";
 import { Snowflakes } from "./snowflake.ts";
 import { Commands } from "./state/commands.ts";
+import { Directs } from "./state/directs.ts";
 import { Events } from "./state/events.ts";
+import { Files } from "./state/files.ts";
 import { Interactions } from "./state/interactions.ts";
 import { Messages } from "./state/messages.ts";
-import { discordUser, findChannel, userOf, type World } from "./state/world.ts";
+import { People } from "./state/people.ts";
+import { discordUser, userOf, type World } from "./state/world.ts";
 import type { Sandbox, SandboxOptions } from "./types.ts";
 import { messageWaiter } from "./wait.ts";
 
@@ -48,6 +51,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const stopping = new AbortController();
   const delivery = new Delivery(world, { responseMs: options.responseMs ?? RESPONSE_MS, stopping: stopping.signal });
   const client = new Client(world, delivery);
+  const people = new People(world);
   const faults = new Faults(seed);
   const limiter = new RateLimiter(rateLimitsFrom(options.rateLimits), world.now);
   const api = new Api({ world, delivery, limiter, faults, stopping: stopping.signal });
@@ -76,7 +80,12 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       const { channel, member } = findPlace(world.guilds, place);
       return world.messages.create({ channelId: channel.id, author: userOf(member), body: { content } });
     },
+    addRole: (guild, role) => people.addRole(guild, role),
+    addMember: (guild, member) => people.addMember(guild, member),
+    setRoles: (guild, member, roles) => people.setRoles(guild, member, roles),
     message: (id) => world.messages.get(id),
+    file: (id) => world.files.get(id),
+    directChannel: (userId) => world.directs.of(userId),
     messages: (channelId, view) => world.messages.list(channelId, view?.asMember),
     history: (id) => world.messages.history(id),
     waitForMessage,
@@ -88,8 +97,10 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   };
 
   const page = new PageApi(world, actions);
-  const { server, port } = await listen(options.port ?? 0, options.host ?? "127.0.0.1", { api, page, files: pageFiles });
+  const parts = { api, page, files: world.files, pageFiles };
+  const { server, port } = await listen(options.port ?? 0, options.host ?? "127.0.0.1", parts);
   const url = `http://127.0.0.1:${port}`;
+  world.origin = url;
   return {
     ...actions,
     url,
@@ -113,6 +124,7 @@ function buildWorld(options: SandboxOptions, seed: number, kept: Kept | null): W
   const guilds = buildGuilds(options.guilds ?? DEFAULT_GUILDS, steady);
   const ids = new Snowflakes(now, kept?.lastId);
   const events = new Events();
+  const files = new Files();
   const world: World = {
     applicationId,
     applicationName: APPLICATION_NAME,
@@ -125,38 +137,16 @@ function buildWorld(options: SandboxOptions, seed: number, kept: Kept | null): W
     now,
     tokenLifeMs: options.tokenLifeMs ?? TOKEN_LIFE_MS,
     events,
-    messages: new Messages({ ids, now, events }),
+    messages: new Messages({ ids, now, events, files, origin: () => world.origin }),
     commands: new Commands({ applicationId, ids, events }),
     interactions: new Interactions(events),
-    interactionsUrl: options.interactionsUrl ?? null,
+    directs: new Directs({ ids, events }),
+    files,
+    origin: "",
+    interactionsUrl: options.interactionsUrl ?? kept?.interactionsUrl ?? null,
   };
   if (kept !== null) restore(world, kept);
   return world;
-}
-
-/** Guilds may have changed since: what belongs to a place that is gone stays out. */
-function restore(world: World, kept: Kept): void {
-  world.commands.restore(kept.commands.filter(({ scope }) => scope === null || world.guilds.some((guild) => guild.id === scope)));
-  world.messages.restore(kept.messages.filter((message) => findChannel(world, message.channel_id) !== undefined));
-  for (const record of kept.interactions) world.interactions.add(record);
-}
-
-function keepWorld(path: string, world: World, seed: number): KeepFile {
-  const file = new KeepFile(path, () => ({
-    version: 1,
-    seed,
-    privateKey: world.key.pem,
-    botToken: world.botToken,
-    lastId: world.ids.next(),
-    commands: world.commands.kept(),
-    messages: world.messages.all(),
-    interactions: world.interactions.all(),
-  }));
-  for (const event of ["message_create", "message_update", "message_delete", "commands_update", "interaction"] as const) {
-    world.events.on(event, () => file.changed());
-  }
-  file.changed();
-  return file;
 }
 
 /** Of the shape that Discord gives: the id in base64 first. */

@@ -1,4 +1,6 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { GuildRoleResponseSchema } from "discord-api-spec/zod";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { DEFAULT_GUILDS } from "./guilds.ts";
 import type { Received } from "./testing/application.ts";
 import { HERE, type Stage, setStage } from "./testing/setup.ts";
 
@@ -85,6 +87,15 @@ describe("a slash command", () => {
     ["a value that is no choice", { command: "settings alerts set", options: { level: "low" } }, "bad_option"],
     ["a user of another guild", { command: "settings alerts set", options: { level: "high", who: "123" } }, "bad_option"],
     ["a flag that is text", { command: "settings alerts set", options: { level: "high", on: "yes" } }, "bad_option"],
+    ["a role as a user", { command: "access report", options: { where: "general", about: "everyone" } }, "bad_option"],
+    [
+      "a number above the most of a fraction",
+      { command: "access grant role", options: { role: "", tier: "user", share: 1.01 } },
+      "bad_option",
+    ],
+    ["a number beyond counting", { options: { server: "reef", keep: 2 ** 60 } }, "bad_option"],
+    ["a group without its subcommand", { command: "access grant" }, "unknown_command"],
+    ["text that is too long for Discord", { options: { server: "x".repeat(6001) } }, "bad_option"],
     ["an unknown guild", { guild: "Nowhere" }, "unknown_guild"],
     ["an unknown channel", { channel: "nowhere" }, "unknown_channel"],
     ["an unknown member", { member: "Nobody" }, "unknown_member"],
@@ -102,6 +113,65 @@ describe("a slash command", () => {
   it("is sent all the same when forced, so that the application's own checks can be tried", async () => {
     await stage.sandbox.command({ ...backup, member: "player", options: {}, force: true });
     expect(stage.application.received).toHaveLength(1);
+  });
+
+  it("carries each value in its own type, and a role whole", async () => {
+    const helpers = stage.sandbox.guilds[0]?.roles.find((role) => role.name === "Helpers");
+    const options = { role: helpers?.id ?? "", tier: "admin", days: 30, share: 0.25, quiet: false };
+    await stage.sandbox.command({ ...HERE, command: "access grant role", options });
+    const { data } = first();
+    expect(data.options).toEqual([
+      {
+        type: 2,
+        name: "grant",
+        options: [
+          {
+            type: 1,
+            name: "role",
+            options: [
+              { name: "role", type: 8, value: helpers?.id },
+              { name: "tier", type: 3, value: "admin" },
+              { name: "days", type: 4, value: 30 },
+              { name: "share", type: 10, value: 0.25 },
+              { name: "quiet", type: 5, value: false },
+            ],
+          },
+        ],
+      },
+    ]);
+    const role = data.resolved.roles?.[options.role];
+    expect(role).toMatchObject({ id: helpers?.id, name: "Helpers", permissions: "0", position: 1, color: 0x2ecc71 });
+    expect(GuildRoleResponseSchema.safeParse(role)).toMatchObject({ success: true });
+  });
+
+  it("resolves what a role-or-member option was given: a role, a member, or the application", async () => {
+    const guild = stage.sandbox.guilds[0];
+    const who = [guild?.id ?? "", guild?.members[3]?.id ?? "", stage.sandbox.applicationId];
+    for (const id of who) await stage.sandbox.command({ ...HERE, command: "access grant anybody", options: { who: id } });
+    const [everyone, finn, bot] = stage.application.received.map((one) => one.data.resolved);
+    expect(everyone).toEqual({ roles: { [who[0] ?? ""]: expect.objectContaining({ name: "@everyone", position: 0 }) } });
+    expect(finn?.users?.[who[1] ?? ""]).toMatchObject({ global_name: "Finn" });
+    expect(finn?.members?.[who[1] ?? ""]).toMatchObject({ roles: guild?.members[3]?.roles, permissions: guild?.members[3]?.permissions });
+    expect(Object.keys(finn?.members?.[who[1] ?? ""] ?? {})).not.toEqual(expect.arrayContaining(["user"]));
+    expect(bot?.users?.[who[2] ?? ""]).toMatchObject({ bot: true });
+  });
+
+  it("takes only channels of the types that the option names", async () => {
+    const [reef] = DEFAULT_GUILDS;
+    if (reef === undefined) throw new Error("There should be a guild.");
+    const other = await setStage({ guilds: [{ ...reef, channels: ["general", { name: "Talk", type: 2 }] }] });
+    onTestFinished(() => other.close());
+    await other.register();
+    const [text, voice] = other.sandbox.guilds[0]?.channels ?? [];
+    const report = (where?: string) => other.sandbox.command({ ...HERE, command: "access report", options: { where: where ?? "" } });
+    await expect(report(voice?.id)).rejects.toMatchObject({ code: "bad_option", message: expect.stringContaining("0, 5") });
+    expect(await report(text?.id)).toMatchObject({ ok: true });
+    const [sent] = other.application.received;
+    expect(sent?.data.resolved.channels?.[text?.id ?? ""]).toMatchObject({
+      name: "general",
+      type: 0,
+      permissions: sent?.member.permissions,
+    });
   });
 
   it("gives a member the rank of the guild in which it is used", async () => {

@@ -1,9 +1,10 @@
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { startSandbox } from "./index.ts";
-import { HERE, setStage } from "./testing/setup.ts";
+import { KEPT_FILES_BYTES_MAX } from "./keep-file.ts";
+import { formOf, HERE, setStage } from "./testing/setup.ts";
 
 let folder = "";
 let keepFile = "";
@@ -32,6 +33,36 @@ describe("the kept state", () => {
     const next = await after.sandbox.command({ ...HERE, command: "status" });
     expect(BigInt(next.message?.id ?? 0)).toBeGreaterThan(BigInt(message?.id ?? 0));
     await after.close();
+  });
+
+  it("brings back direct messages, files up to a size, and the interactions endpoint", async () => {
+    const before = await setStage({ keepFile });
+    const owner = before.sandbox.guilds[0]?.ownerId ?? "";
+    const { body } = await before.call<{ id: string }>("POST", "/users/@me/channels", { recipient_id: owner });
+    const large = new Blob([new Uint8Array(KEPT_FILES_BYTES_MAX)]);
+    await before.call("POST", `/channels/${body.id}/messages`, formOf({}, { "old.bin": large }));
+    await before.call("POST", `/channels/${body.id}/messages`, formOf({ content: "your report" }, { "report.csv": "a,b\n" }));
+    await before.close();
+
+    const after = await startSandbox({ keepFile });
+    onTestFinished(() => after.close());
+    expect(after.directChannel(owner)).toEqual({ id: body.id, userId: owner });
+    const [old, report] = after.messages(body.id);
+    const url = report?.attachments[0]?.url ?? "";
+    expect(url.startsWith(`${after.url}/attachments/`)).toBe(true);
+    expect(await (await fetch(url)).text()).toBe("a,b\n");
+    expect((await fetch(old?.attachments[0]?.url ?? "")).status).toBe(404);
+    const read = await fetch(`${after.apiUrl}/applications/@me`, { headers: { Authorization: `Bot ${after.botToken}` } });
+    expect(await read.json()).toMatchObject({ interactions_endpoint_url: before.application.url });
+  });
+
+  it("of before there were files is taken as well", async () => {
+    await startSandbox({ keepFile }).then((sandbox) => sandbox.close());
+    const { interactionsUrl: _1, directs: _2, files: _3, ...old } = JSON.parse(await readFile(keepFile, "utf8"));
+    await writeFile(keepFile, JSON.stringify(old));
+    const sandbox = await startSandbox({ keepFile });
+    expect(sandbox.directChannel(sandbox.guilds[0]?.ownerId ?? "")).toBeUndefined();
+    await sandbox.close();
   });
 
   it("is written soon after a change, readable by its owner only", async () => {

@@ -38,16 +38,19 @@ describe("the page's interface", () => {
         {
           id: stage.guildId,
           name: "Reef Raiders",
-          channels: [{ id: stage.channelId, name: "general" }, {}, {}],
+          roles: [{ id: stage.guildId, name: "@everyone", position: 0 }, {}, {}, { name: "Helpers", position: 1, color: 0x2ecc71 }],
+          channels: [{ id: stage.channelId, name: "general", type: 0 }, {}, {}],
           members: [
             { id: place.member, name: "Marlin", label: "owner", permissions: expect.stringMatching(/^\d+$/), color: "#f1c40f" },
-            {},
-            {},
+            { label: "admin" },
+            { label: "player", roles: [] },
+            { name: "Finn", label: "moderator", roles: [expect.any(String)] },
           ],
         },
         { name: "Iron Outpost" },
       ],
-      commands: { [stage.guildId]: [{ name: "backup" }, { name: "settings" }, { name: "status" }] },
+      directs: [],
+      commands: { [stage.guildId]: [{ name: "backup" }, { name: "settings" }, { name: "status" }, { name: "access" }] },
     });
   });
 
@@ -64,6 +67,17 @@ describe("the page's interface", () => {
     });
     expect((await get(`${path}?member=${stage.sandbox.guilds[0]?.members[2]?.id}`)).body).toEqual({ messages: [] });
     expect((await get("/sandbox/channels/1/messages")).status).toBe(404);
+  });
+
+  it("shows direct messages to their reader only", async () => {
+    const { body } = await stage.call<{ id: string }>("POST", "/users/@me/channels", { recipient_id: place.member });
+    await stage.call("POST", `/channels/${body.id}/messages`, { content: "for you" });
+    expect((await get("/sandbox/state")).body).toMatchObject({ directs: [{ id: body.id, userId: place.member }] });
+    const path = `/sandbox/channels/${body.id}/messages`;
+    expect((await get(`${path}?member=${place.member}`)).body).toMatchObject({ messages: [{ content: "for you" }] });
+    for (const other of ["", `?member=${stage.sandbox.guilds[0]?.members[1]?.id}`]) expect((await get(path + other)).status).toBe(404);
+    const press = await post("/sandbox/interactions/component", { ...place, channel: body.id, message: "1", customId: "x" });
+    expect(press.body).toMatchObject({ ok: false, code: "direct_message" });
   });
 
   it("completes, presses, opens and submits", async () => {
@@ -149,7 +163,9 @@ describe("the stream of events", () => {
     await stage.call("PATCH", `${path}/${body.id}`, { content: "two" });
     await stage.call("DELETE", `${path}/${body.id}`);
     await stage.call("PUT", `/applications/${stage.sandbox.applicationId}/guilds/${stage.guildId}/commands`, []);
-    const text = await stream.until("commands_update");
+    stage.sandbox.addRole(stage.guildId, { name: "Night shift" });
+    const text = await stream.until("world_update");
+    expect(text).toContain("commands_update");
     const events = [...text.matchAll(/^event: (.*)\ndata: (.*)$/gmu)].map(([, event, data]) => [event, JSON.parse(data ?? "")]);
     expect(events.slice(0, 3)).toMatchObject([
       ["message_create", { channel: stage.channelId, message: { id: body.id, content: "one", ephemeral: false } }],

@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http";
 import * as z from "zod/mini";
 import { SandboxError } from "./errors.ts";
 import type { World } from "./state/world.ts";
-import { findChannel } from "./state/world.ts";
+import { isChannel } from "./state/world.ts";
 import type { InteractionOutcome, Sandbox, SandboxEvents } from "./types.ts";
 
 export const SSE_CLIENTS_MAX = 32;
@@ -69,7 +69,7 @@ export class PageApi {
   constructor(world: World, sandbox: PageSandbox) {
     this.#world = world;
     this.#sandbox = sandbox;
-    for (const event of ["message_create", "message_update", "message_delete", "commands_update"] as const) {
+    for (const event of ["message_create", "message_update", "message_delete", "commands_update", "world_update"] as const) {
       this.#stops.push(world.events.on(event, (value) => this.#broadcast(event, value)));
     }
     this.#heartbeat = setInterval(() => this.#write(": still here\n\n"), HEARTBEAT_MS).unref();
@@ -102,22 +102,28 @@ export class PageApi {
   }
 
   #state() {
-    const { applicationId, applicationName, bot, guilds } = this.#world;
+    const { applicationId, applicationName, bot, guilds, directs } = this.#world;
     return {
       application: { id: applicationId, name: applicationName },
       bot: { id: bot.id, name: bot.username },
       guilds: guilds.map((guild) => ({
         id: guild.id,
         name: guild.name,
-        channels: guild.channels.map(({ id, name }) => ({ id, name })),
-        members: guild.members.map(({ id, name, label, permissions, color }) => ({ id, name, label, permissions, color })),
+        roles: guild.roles.map(({ id, name, color, position }) => ({ id, name, color, position })),
+        channels: guild.channels.map(({ id, name, type }) => ({ id, name, type })),
+        members: guild.members.map(({ id, name, label, permissions, color, roles }) => ({ id, name, label, permissions, color, roles })),
       })),
+      directs: directs.all(),
       commands: Object.fromEntries(guilds.map((guild) => [guild.id, this.#sandbox.commands(guild.id)])),
     };
   }
 
   #messages(channel: string, member: string | null): JsonAnswer {
-    if (findChannel(this.#world, channel) === undefined) return { status: 404, body: { error: "There is no such channel." } };
+    const direct = this.#world.directs.get(channel);
+    // Nobody reads the direct messages of somebody else.
+    if (!isChannel(this.#world, channel) || (direct !== undefined && direct.userId !== member)) {
+      return { status: 404, body: { error: "There is no such channel." } };
+    }
     return { status: 200, body: { messages: this.#sandbox.messages(channel, member === null ? {} : { asMember: member }) } };
   }
 

@@ -1,11 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { FORM_BYTES_MAX, isForm } from "./check/uploads.ts";
 import type { PageApi } from "./page-api.ts";
 import type { Api } from "./rest/api.ts";
+import { FILES_PREFIX, type Files } from "./state/files.ts";
 
 export const API_PREFIX = "/api/v10";
 
-/** Largest request body. Nothing that Discord takes as JSON comes near. */
+/** Largest request body without files. Nothing that Discord takes as JSON comes near. */
 export const BODY_BYTES_MAX = 1024 * 1024;
 
 /** Static files of the page by their path. */
@@ -14,7 +16,9 @@ export type PageFiles = Map<string, { type: string; body: string | Uint8Array }>
 export interface ServerParts {
   api: Api;
   page: PageApi;
-  files: () => Promise<PageFiles>;
+  /** Attachments of messages. */
+  files: Files;
+  pageFiles: () => Promise<PageFiles>;
 }
 
 class TooLarge extends Error {}
@@ -52,7 +56,8 @@ async function serve(request: IncomingMessage, response: ServerResponse, parts: 
     return sendJson(response, 413, { message: "Request entity too large", code: 40005 });
   }
   if (method !== "GET" && method !== "HEAD") return sendText(response, 405, "Only GET is answered here.");
-  const file = (await parts.files()).get(url.pathname);
+  if (url.pathname.startsWith(FILES_PREFIX)) return serveFile(response, url, method, parts.files);
+  const file = (await parts.pageFiles()).get(url.pathname);
   if (file === undefined) return sendText(response, 404, "There is no such page.");
   response.writeHead(200, { "Content-Type": file.type, "Cache-Control": "no-cache" }).end(method === "HEAD" ? undefined : file.body);
 }
@@ -85,13 +90,30 @@ async function serveApi(request: IncomingMessage, response: ServerResponse, url:
     path: url.pathname.slice(API_PREFIX.length),
     query: url.searchParams,
     headers: { authorization: headers.authorization, contentType: headers["content-type"], userAgent: headers["user-agent"] },
-    body: await readBody(request),
+    body: await readBody(request, isForm(headers["content-type"]) ? FORM_BYTES_MAX : BODY_BYTES_MAX),
   });
   if (answer.drop) {
     request.socket.destroy();
     return;
   }
   sendJson(response, answer.status, answer.body, answer.headers);
+}
+
+/** As a download only: what an application sends must not run as a page of the sandbox. */
+function serveFile(response: ServerResponse, url: Address, method: string, files: Files): void {
+  const file = files.at(url.pathname);
+  if (file === undefined) {
+    sendText(response, 404, "This content is no longer available.");
+    return;
+  }
+  const headers = {
+    "Content-Type": file.contentType,
+    "Content-Length": file.bytes.length,
+    "Content-Disposition": `attachment; filename="${file.filename}"`,
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "X-Content-Type-Options": "nosniff",
+  };
+  response.writeHead(200, headers).end(method === "HEAD" ? undefined : file.bytes);
 }
 
 async function servePage(request: IncomingMessage, response: ServerResponse, url: Address, method: string, page: PageApi): Promise<void> {
@@ -101,9 +123,9 @@ async function servePage(request: IncomingMessage, response: ServerResponse, url
     const { origin } = request.headers;
     if (origin !== undefined && origin !== url.origin) return sendJson(response, 403, { error: "Other sites may not call this." });
     if (request.headers["content-type"]?.startsWith("application/json") !== true) return sendJson(response, 415, { error: "Send JSON." });
-    const text = await readBody(request);
+    const text = await readBody(request, BODY_BYTES_MAX);
     try {
-      body = JSON.parse(text);
+      body = JSON.parse(text.toString("utf8"));
     } catch {
       return sendJson(response, 400, { error: "The body is not JSON." });
     }
@@ -112,15 +134,15 @@ async function servePage(request: IncomingMessage, response: ServerResponse, url
   sendJson(response, answer.status, answer.body);
 }
 
-async function readBody(request: IncomingMessage): Promise<string> {
+async function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer<ArrayBuffer>> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > BODY_BYTES_MAX) throw new TooLarge();
+    if (size > bytesMax) throw new TooLarge();
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString("utf8");
+  return Buffer.concat(chunks);
 }
 
 function sendJson(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {

@@ -1,64 +1,9 @@
 import type { APIApplicationCommand, APIMessage, APIModalInteractionResponseCallbackData } from "discord-api-types/v10";
 import type { Fault } from "./faults.ts";
 import type { RateLimits } from "./rest/rate-limits.ts";
+import type { DirectChannel, Guild, GuildSpec, Member, MemberSpec, Role, RoleSpec, Visitor } from "./world-types.ts";
 
-export type MemberLabel = "owner" | "admin" | "player";
-
-export interface ChannelSpec {
-  name: string;
-  /** False makes a channel that the bot cannot see: its routes answer 403, code 50001. Default true. */
-  botAccess?: boolean;
-}
-
-export interface MemberSpec {
-  /** A user of the same name in two guilds is one user with one id. */
-  name: string;
-  label: MemberLabel;
-  /** Discord's bit set as a decimal string; the default follows the label. */
-  permissions?: string;
-  /** CSS colour of the name on the page. */
-  color?: string;
-}
-
-export interface GuildSpec {
-  name: string;
-  channels: (string | ChannelSpec)[];
-  members: MemberSpec[];
-}
-
-export interface Channel {
-  id: string;
-  name: string;
-  guildId: string;
-  botAccess: boolean;
-}
-
-export interface Member {
-  /** The user's id. */
-  id: string;
-  name: string;
-  label: MemberLabel;
-  /** Discord's bit set as a decimal string. */
-  permissions: string;
-  color: string;
-  roles: string[];
-  joinedAt: string;
-}
-
-export interface Role {
-  id: string;
-  name: string;
-  permissions: string;
-}
-
-export interface Guild {
-  id: string;
-  name: string;
-  ownerId: string;
-  roles: Role[];
-  channels: Channel[];
-  members: Member[];
-}
+export type * from "./world-types.ts";
 
 /** Whom a message would have notified, after its `allowed_mentions`. Edits add to it, although Discord would not ping for most. */
 export interface Pings {
@@ -84,16 +29,30 @@ export type SandboxMessage = Omit<APIMessage, "interaction"> & {
 };
 
 /** One state that a message went through. */
-export type MessageVersion = Pick<APIMessage, "content" | "embeds" | "components"> & { at: number };
+export type MessageVersion = Pick<APIMessage, "content" | "embeds" | "components" | "attachments"> & { at: number };
+
+/** A file that came with a message. */
+export interface StoredFile {
+  /** Id of the attachment. */
+  id: string;
+  channelId: string;
+  filename: string;
+  /** MIME type. */
+  contentType: string;
+  bytes: Uint8Array<ArrayBuffer>;
+}
 
 export type OptionValue = string | number | boolean;
 export type OptionValues = Record<string, OptionValue>;
 
-/** Where an interaction happens. Each may be an id or a name; `member` may be a label, which takes the first member that has it. */
+/**
+ * Where an interaction happens, and who does it. Each may be an id or a name; `member` may be a label, which takes the first member that
+ * has it, or anybody made up.
+ */
 export interface Place {
   guild: string;
   channel: string;
-  member: string;
+  member: string | Visitor;
   /** Sends it although Discord's client would refuse: missing options, lacking permissions, unknown components. */
   force?: boolean;
 }
@@ -171,8 +130,10 @@ export interface RecordedCall {
   path: string;
   /** HTTP status; null when a fault dropped the connection. */
   status: number | null;
-  /** Parsed JSON of the request, or its text when it was not JSON. */
+  /** Parsed JSON of the request, or its text when it was not JSON. Of a form the JSON that came along. */
   body: unknown;
+  /** Files of a form. */
+  files?: { filename: string; contentType: string; size: number }[];
   /** Answer's body. */
   answer: unknown;
   /** Milliseconds since 1970, by the sandbox's clock. */
@@ -200,6 +161,8 @@ export interface SandboxEvents {
   message_delete: { channel: string; message: SandboxMessage };
   /** Commands of a guild changed; null stands for all guilds. */
   commands_update: { guild: string | null };
+  /** Members or roles of a guild changed; null stands for direct channels. */
+  world_update: { guild: string | null };
   /** An interaction was answered or has failed. */
   interaction: RecordedInteraction;
   call: RecordedCall;
@@ -262,7 +225,18 @@ export interface Sandbox {
   /** A member writes a message of their own. */
   say(input: Place & { content: string }): SandboxMessage;
 
+  /** Adds a role below those that the guild has. @throws SandboxError `known_role` */
+  addRole(guild: string, role: RoleSpec): Role;
+  /** @throws SandboxError `known_member`, `unknown_role` */
+  addMember(guild: string, member: MemberSpec): Member;
+  /** Gives a member these roles instead of those of before. Permissions follow. @throws SandboxError `unknown_role` */
+  setRoles(guild: string, member: string, roles: readonly string[]): Member;
+
   message(id: string): SandboxMessage | undefined;
+  /** The content of an attachment, as long as a message has it. */
+  file(attachmentId: string): StoredFile | undefined;
+  /** The channel of the bot's direct messages with a user, once it was opened. */
+  directChannel(userId: string): DirectChannel | undefined;
   /** Oldest first. With `asMember`, only what that member sees. */
   messages(channelId: string, view?: { asMember?: string }): SandboxMessage[];
   /** The states that a message went through, oldest first. */

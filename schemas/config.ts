@@ -1,10 +1,11 @@
 import * as z from "zod";
+import { schedules } from "./config-schedule.ts";
 import { serverId } from "./ids.ts";
 import { GAME_ID_PATTERN, glob, portNumber } from "./profile.ts";
 
 /**
  * `config.yaml` as it is written. Keys are snake_case, objects are strict: a key that nobody reads is a mistake. Any text may
- * hold `${NAME}` or `${NAME:-default}`. What it comes to is `HostConfig` in agent/config/host-config.ts.
+ * hold `${NAME}`, `${NAME:-default}` or `${secret:NAME}`. What it comes to is `HostConfig` in agent/config/host-config.ts.
  */
 
 export const RETENTION_KEEP_LAST_DEFAULT = 10;
@@ -12,7 +13,13 @@ export const RETENTION_KEEP_LAST_DEFAULT = 10;
 export const COMPRESSION_DEFAULT = 1;
 export const ADDRESS_DEFAULT = "127.0.0.1";
 export const SERVERS_MAX = 50;
+/** Assigned to nobody by IANA, above the ports that Prometheus's own list gives to exporters, below those that systems draw from. */
+export const HEALTH_PORT_DEFAULT = 19_642;
+export const OTLP_SERVICE_NAME_DEFAULT = "reconsync-agent";
+/** OTLP headers: one or two for a credential and a tenant are usual. */
+const OTLP_HEADERS_MAX = 20;
 const GLOBS_MAX = 100;
+const COMMAND_ARGUMENTS_MAX = 50;
 
 const path = z
   .string()
@@ -22,6 +29,18 @@ const path = z
 const secretFile = path.describe(
   "Absolute path of a file that holds the password. One line break at its end is left out. Only its owner should be able to read it.",
 );
+
+/** The placeholder is what agent/config/secret-command.ts replaces. */
+export const secretCommand = z
+  .array(z.string().min(1).max(1000))
+  .min(1)
+  .max(COMMAND_ARGUMENTS_MAX)
+  .refine((command) => command.slice(1).some((argument) => argument.includes("{name}")), "needs {name} in one of its arguments")
+  .describe(
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the syntax of the config itself.
+    "A program and its arguments that write a secret to stdout, for `${secret:NAME}` that is neither among systemd's credentials nor Docker's secrets. `{name}` in an argument stands for the name. No shell is involved. It gets 15 seconds. See [secrets.md](secrets.md).",
+  )
+  .meta({ examples: [["op", "read", "op://games/{name}"]] });
 
 const store = z
   .discriminatedUnion("type", [
@@ -65,6 +84,7 @@ const backup = z
       .meta({ examples: [["**/*.bak"]] }),
     store,
     retention: retention.optional(),
+    schedule: schedules.optional(),
     compression: z
       .int()
       .min(0)
@@ -107,12 +127,10 @@ const query = z
           .regex(/^[a-z0-9-]{2,60}$/, "the name of a gamedig type, such as valheim, or protocol-valve")
           .optional()
           .describe("gamedig's type of the game, or `protocol-NAME`. Default: the profile's."),
-        password: z
-          .string()
-          .min(1)
-          .max(500)
-          .optional()
-          .describe("Password of the query, for the few games that want one. Better a variable of the environment, or `password_file`."),
+        password: z.string().min(1).max(500).optional().describe(
+          // biome-ignore lint/suspicious/noTemplateCurlyInString: the syntax of the config itself.
+          "Password of the query, for the few games that want one. Better `${secret:NAME}`, a variable of the environment, or `password_file`.",
+        ),
         password_file: secretFile.optional(),
       })
       .refine((it) => it.password === undefined || it.password_file === undefined, "give password or password_file, not both"),
@@ -157,6 +175,51 @@ const server = z
   })
   .describe("One game server.");
 
+const isIp = (text: string) => z.union([z.ipv4(), z.ipv6()]).safeParse(text).success;
+
+const health = z
+  .union([
+    z.literal(false),
+    z.strictObject({
+      address: z
+        .string()
+        .refine((text) => text === "localhost" || isIp(text), "use an IP address of this host, or localhost")
+        .default(ADDRESS_DEFAULT)
+        .describe(
+          "IP address on which to answer. The default can be reached from this host only. With `0.0.0.0` or `::` anybody who can reach the port reads the names and figures of your servers.",
+        ),
+      port: portNumber.default(HEALTH_PORT_DEFAULT).describe("TCP port."),
+    }),
+  ])
+  .describe(
+    "Where the agent answers `/healthz`, `/readyz` and `/metrics` by HTTP. `false`: nowhere. Default: on loopback. See [monitoring.md](monitoring.md).",
+  )
+  .meta({ examples: [false, { port: 9000 }] });
+
+const otlp = z
+  .union([
+    z.literal(false),
+    z.strictObject({
+      endpoint: z
+        .string()
+        .regex(/^https?:\/\/[^\s@?#]{1,1000}$/, "a URL with http:// or https://, without user name, query and fragment")
+        .describe("Address of an OpenTelemetry collector that takes OTLP over HTTP; `/v1/traces` is added to it."),
+      headers: z
+        .record(z.string().regex(/^[A-Za-z0-9_-]{1,100}$/, "the name of an HTTP header"), z.string().min(1).max(4096))
+        .refine((it) => Object.keys(it).length <= OTLP_HEADERS_MAX, `needs at most ${OTLP_HEADERS_MAX} entries`)
+        .optional()
+        .describe(
+          "HTTP headers for it, such as a credential. Their values are not shown. Better a secret or a variable of the environment than the value itself.",
+        )
+        .meta({ examples: [{ authorization: `Bearer \${secret:OTLP_TOKEN}` }] }),
+      service_name: z.string().min(1).max(100).default(OTLP_SERVICE_NAME_DEFAULT).describe("Name of the agent there, `service.name`."),
+    }),
+  ])
+  .describe(
+    "Where to send traces. `false`: nowhere. Default: what `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_HEADERS` and `OTEL_SERVICE_NAME` say, and nowhere when they say nothing.",
+  )
+  .meta({ examples: [{ endpoint: "http://127.0.0.1:4318" }] });
+
 export const configFile = z
   .strictObject({
     state: path
@@ -175,6 +238,9 @@ export const configFile = z
       .optional()
       .describe("Absolute path of a folder with own game profiles, `ID.yaml`. One with the id of a shipped profile replaces it.")
       .meta({ examples: ["/etc/reconsync/games"] }),
+    secret_command: secretCommand.optional(),
+    health: health.optional(),
+    otlp: otlp.optional(),
     servers: z.array(server).min(1).max(SERVERS_MAX).describe("The game servers on this host."),
   })
   .describe("What the agent on a game host works on. Everything is decided here; Discord can only name a server and a kind of work.");

@@ -1,7 +1,9 @@
 import * as z from "zod/mini";
 import { instant, jobId, leaseId, serverId, uploadId } from "./ids.ts";
 import { problem } from "./problem.ts";
+import { announcedSchedule, SCHEDULES_PER_SERVER_MAX, scheduledRun, scheduleName } from "./schedules.ts";
 import { hostLoad, serverStatus } from "./status.ts";
+import { traceparent } from "./trace.ts";
 
 const count = z.int().check(z.nonnegative());
 const text = (max: number) => z.string().check(z.maxLength(max));
@@ -20,8 +22,17 @@ export const TORN_FILES_NAMED_MAX = 20;
 
 export const backupPayload = z.object({ server: serverId, note: z.optional(text(200)) });
 export const statusPayload = z.object({ servers: z.array(serverId).check(z.maxLength(50)) });
+/** Pauses or resumes one schedule of a server, or all of them. */
+export const schedulePayload = z.object({
+  server: serverId,
+  schedule: z.optional(scheduleName),
+  action: z.enum(["pause", "resume"]),
+  /** When a pause ends by itself. */
+  until: z.optional(instant),
+});
 export type BackupPayload = z.infer<typeof backupPayload>;
 export type StatusPayload = z.infer<typeof statusPayload>;
+export type SchedulePayload = z.infer<typeof schedulePayload>;
 
 // Results
 
@@ -57,12 +68,28 @@ export type BackupResult = z.infer<typeof backupResult>;
 export const statusResult = z.object({ servers: z.array(serverStatus).check(z.maxLength(50)), load: z.optional(hostLoad) });
 export type StatusResult = z.infer<typeof statusResult>;
 
+/** The server's schedules as they are now. */
+export const scheduleResult = z.object({
+  server: serverId,
+  schedules: z.array(announcedSchedule).check(z.maxLength(SCHEDULES_PER_SERVER_MAX)),
+});
+export type ScheduleResult = z.infer<typeof scheduleResult>;
+
 // A job as it is given to an agent
 
-const leased = { id: jobId, lease: leaseId, leaseSeconds: z.int(), attempt: z.int(), deadline: instant };
+const leased = {
+  id: jobId,
+  lease: leaseId,
+  leaseSeconds: z.int(),
+  attempt: z.int(),
+  deadline: instant,
+  /** The trace that the job belongs to. */
+  traceparent: z.optional(traceparent),
+};
 export const job = z.discriminatedUnion("kind", [
   z.object({ ...leased, kind: z.literal("backup"), payload: backupPayload }),
   z.object({ ...leased, kind: z.literal("status"), payload: statusPayload }),
+  z.object({ ...leased, kind: z.literal("schedule"), payload: schedulePayload }),
 ]);
 export type Job = z.infer<typeof job>;
 export type JobKind = Job["kind"];
@@ -92,6 +119,7 @@ export const outcome = z.discriminatedUnion("state", [
   z.discriminatedUnion("kind", [
     z.object({ state: z.literal("succeeded"), kind: z.literal("backup"), result: backupResult }),
     z.object({ state: z.literal("succeeded"), kind: z.literal("status"), result: statusResult }),
+    z.object({ state: z.literal("succeeded"), kind: z.literal("schedule"), result: scheduleResult }),
   ]),
   z.object({ state: z.literal("failed"), error: problem }),
   z.object({ state: z.literal("cancelled") }),
@@ -101,12 +129,24 @@ export const outcome = z.discriminatedUnion("state", [
 export type Outcome = z.infer<typeof outcome>;
 export const resultRequest = z.object({ lease: leaseId, outcome });
 
-// POST /v1/reports: work that no job asked for, such as a backup made by hand
+// POST /v1/reports: work that no job asked for
 
-export const report = z.object({
-  /** Idempotency key: a report that comes twice is taken once. */
-  key: z.string().check(z.regex(/^[0-9A-Za-z/_.:-]{8,120}$/)),
-  kind: z.literal("backup"),
-  result: backupResult,
-});
+/** Idempotency key: a report that comes twice is taken once. */
+const reportKey = z.string().check(z.regex(/^[0-9A-Za-z/_.:-]{8,120}$/));
+
+/** How a scheduled run stands. `skipped`: it was not needed, or could not be, and says why. */
+export const runOutcome = z.discriminatedUnion("state", [
+  z.object({ state: z.literal("started") }),
+  z.object({ state: z.literal("succeeded"), endedAt: instant, result: backupResult }),
+  z.object({ state: z.literal("failed"), endedAt: instant, error: problem }),
+  z.object({ state: z.literal("skipped"), endedAt: instant, reason: z.enum(["unchanged", "busy"]) }),
+]);
+export type RunOutcome = z.infer<typeof runOutcome>;
+
+export const report = z.discriminatedUnion("kind", [
+  /** A backup made by hand on the host. */
+  z.object({ key: reportKey, kind: z.literal("backup"), result: backupResult }),
+  /** A scheduled run began or ended. The key is `server/schedule/nominal` and stays the same through both. */
+  z.object({ key: reportKey, kind: z.literal("run"), run: scheduledRun, outcome: runOutcome, traceparent: z.optional(traceparent) }),
+]);
 export type Report = z.infer<typeof report>;

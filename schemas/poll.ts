@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 import { hostId, instant, jobId, leaseId, serverId } from "./ids.ts";
 import { job } from "./jobs.ts";
 import { problem } from "./problem.ts";
+import { announcedSchedule, SCHEDULES_PER_SERVER_MAX } from "./schedules.ts";
 import { hostLoad, serverStatus } from "./status.ts";
 
 /** Version of the messages below. New things are added beside old ones; unknown fields are ignored. */
@@ -26,6 +27,7 @@ export const announcedServer = z.object({
   gameName: text(100),
   store: z.enum(["local", "r2"]),
   retention,
+  schedules: z.optional(z.array(announcedSchedule).check(z.maxLength(SCHEDULES_PER_SERVER_MAX))),
 });
 export type AnnouncedServer = z.infer<typeof announcedServer>;
 
@@ -53,6 +55,10 @@ export const pollRequest = z.object({
   wait: z.int().check(z.minimum(0), z.maximum(POLL_WAIT_MAX_S)),
   /** How many more jobs the agent can take now. */
   room: z.int().check(z.minimum(0), z.maximum(16)),
+  /** The host's clock as it sends this: the guild says when it is off. */
+  clock: z.optional(instant),
+  /** What is wrong with a changed config that the agent does not take; it goes on with the one before. */
+  configProblem: z.optional(problem),
 });
 export type PollRequest = z.infer<typeof pollRequest>;
 
@@ -78,6 +84,21 @@ export const enrollRequest = z.object({
 export type EnrollRequest = z.infer<typeof enrollRequest>;
 export const enrollResponse = z.object({ host: hostId, tenant: text(40), name: text(100) });
 export type EnrollResponse = z.infer<typeof enrollResponse>;
+
+// POST /v1/rotate
+
+export const rotateRequest = z.object({
+  /** The new Ed25519 public key: the `x` of its JWK. */
+  publicKey: z.string().check(z.regex(/^[A-Za-z0-9_-]{43}$/)),
+  /** Compact JWS by the key in use over `{aud: origin, host, key: publicKey, iat}`: the old key signs the new. */
+  proof: text(2000),
+  /** The same claims signed by the new key: shows that the sender holds it. */
+  ownProof: text(2000),
+});
+export type RotateRequest = z.infer<typeof rotateRequest>;
+/** From now on only the new key signs. The same request again is answered the same. */
+export const rotateResponse = z.object({ rotated: z.literal(true) });
+export type RotateResponse = z.infer<typeof rotateResponse>;
 
 // POST /v1/token (form encoded, RFC 6749 section 4.4 with the client assertion of RFC 7523 section 2.2)
 

@@ -2,6 +2,7 @@ import { chmod, mkdir, rename, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { buildWorker } from "./build-worker.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -46,4 +47,6 @@ export async function buildAgent(outfile: string = join(ROOT, "dist/reconsync.js
 if (import.meta.main) {
   const { outfile, bytes } = await buildAgent();
   console.log(`${outfile}: ${(bytes / 1e6).toFixed(1)} MB`);
+  // The image of the agent has no use for the Worker: `--agent`.
+  if (!process.argv.includes("--agent")) await buildWorker();
 }

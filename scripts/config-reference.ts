@@ -18,7 +18,8 @@ The agent reads one YAML file. Where it is, when you do not say so with \`--conf
 - A key that does not exist is an error, so that a mistyped one is not missed.
 - Every path is absolute. On Windows it begins with a drive or a share, and needs no quotes: \`C:\\games\\ark\`.
 - Any text value may hold \`\${NAME}\`, a variable of the agent's environment, or \`\${NAME:-default}\`. A variable that is not set is an error. Write \`$\${\` where \`\${\` itself is meant. Numbers are written as they are.
-- Passwords are best given by a variable or by a \`*_file\` key. They are never shown: where the config is printed, they read «redacted».
+- Any text value may also hold \`\${secret:NAME}\`, see [secrets.md](secrets.md). Passwords are best given so, by a variable, or by a \`*_file\` key. They are never shown: where the config is printed, they read «redacted».
+- A running agent takes a changed config by itself; only \`state\` and \`log\` need a restart. See [install.md](install.md#change-the-config).
 - An editor with YAML support completes and checks the file when its first line is \`# yaml-language-server: $schema=PATH/schemas/json/config.schema.json\`.
 
 ## What is backed up
@@ -53,7 +54,8 @@ function describe(schema: JsonObject, path: string, sections: string[]): void {
 
 /** The objects that a value may be, with what their path gets. Branches of a union are described as one section each. */
 function innerObjects(value: JsonObject): [JsonObject, string][] {
-  if (value.type === "object") return [[value, ""]];
+  // Keys that the reader chooses need no section.
+  if (value.type === "object") return value.properties === undefined ? [] : [[value, ""]];
   if (value.type === "array") return innerObjects(objectOf(value.items)).map(([inner, label]) => [inner, `[]${label}`]);
   return branches(value).flatMap((branch) => {
     // What tells the branches of a union apart, when it is a fixed `type`.
@@ -75,7 +77,7 @@ function typeOf(value: JsonObject): string {
   if (value.const !== undefined) return code(value.const);
   if (Array.isArray(value.enum)) return value.enum.map(code).join(", ");
   if (value.type === "array") return `list of ${plural(typeOf(objectOf(value.items)))}`;
-  if (value.type === "object") return "keys, see below";
+  if (value.type === "object") return value.properties === undefined ? "own keys with texts" : "keys, see below";
   if (value.type === "string") return "text";
   if (value.type === "boolean") return "`true`, `false`";
   if (value.type === "integer" || value.type === "number") return numberType(value);

@@ -7,10 +7,11 @@ import { ROOT, staleFiles } from "./generated.ts";
 
 /** Which rooms a room must not import from. */
 const CLOSED_TO: Record<string, string[]> = {
-  schemas: ["agent", "worker", "sandbox"],
-  worker: ["agent"],
+  schemas: ["agent", "worker", "sandbox", "setup"],
+  worker: ["agent", "setup"],
   agent: ["worker"],
-  sandbox: ["agent", "worker"],
+  sandbox: ["agent", "worker", "setup"],
+  setup: ["worker"],
 };
 
 /** Everything that is wrong with the project, in words; empty when all is well. */

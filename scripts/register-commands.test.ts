@@ -5,6 +5,8 @@ import { startSandbox } from "../sandbox/index.ts";
 import { ROOT } from "./embedded/worker.ts";
 import { describeChanges, registerCommands } from "./register-commands.ts";
 
+const WORDS = ["access", "agent", "audit", "backup", "config", "help", "jobs", "schedule", "status"];
+
 async function settings() {
   const sandbox = await startSandbox({ rateLimits: "wide" });
   onTestFinished(() => sandbox.close());
@@ -15,7 +17,7 @@ async function settings() {
 it("registers the commands everywhere, and says what changed", async () => {
   const { sandbox, settings: everywhere } = await settings();
   const first = await registerCommands(everywhere);
-  expect(first.added.sort()).toEqual(["agent", "backup", "help", "status"]);
+  expect(first.added.sort()).toEqual(WORDS);
   expect(describeChanges(first)).toMatch(/^added \//);
   const again = await registerCommands(everywhere);
   expect([again.added, again.removed]).toEqual([[], []]);
@@ -26,7 +28,7 @@ it("registers them in one guild only when asked", async () => {
   const { sandbox, settings: everywhere } = await settings();
   const [one, other] = sandbox.guilds.map((guild) => guild.id);
   await registerCommands({ ...everywhere, guild: one ?? "" });
-  expect(sandbox.commands(one ?? "")).toHaveLength(4);
+  expect(sandbox.commands(one ?? "")).toHaveLength(WORDS.length);
   expect(sandbox.commands(other ?? "")).toHaveLength(0);
 });
 

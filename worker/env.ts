@@ -10,6 +10,18 @@ export interface Env {
   DISCORD_BOT_TOKEN: string;
   /** At least 32 random characters: signs access tokens and enrolment codes. */
   TOKEN_SECRET: string;
+  /** Agents older than this get 426. Empty lets in all. */
+  AGENT_VERSION_MIN: string;
+  /** Enrolments of one address. */
+  LIMIT_ENROL: RateLimit;
+  /** Token requests of one address. */
+  LIMIT_TOKEN: RateLimit;
+  /** Token requests of one address for one host. */
+  LIMIT_TOKEN_OF_HOST: RateLimit;
+  /** Wrong signatures, wrong access tokens and unknown routes of one address. */
+  LIMIT_FAILURES: RateLimit;
+  /** Forged interactions that guilds are told of, in all. */
+  LIMIT_FORGERIES: RateLimit;
 }
 
 declare global {

@@ -12,7 +12,24 @@ const REFUSALS = {
   "unknown-component": [404, "This button belongs to an older message and does nothing any more. Run the command again."],
   "unknown-modal": [404, "This form is no longer known. Run the command again."],
   "unknown-interaction": [400, "ReconSync does not understand this kind of interaction. Use `/help` to see the commands."],
-  "permission-missing": [403, "You need the Discord permission **{permission}** for `/{command}`. Ask somebody who manages this server."],
+  "permission-missing": [
+    403,
+    "`/{command}` needs the tier **{tier}**: the Discord permission **{permission}**, or a grant by `/access grant`. Ask somebody who manages this Discord server.",
+  ],
+  "permission-missing-on": [
+    403,
+    "`/{command}` on **{server}** needs the tier **{tier}** there: the Discord permission **{permission}**, or a grant by `/access grant`. Ask somebody who manages this Discord server.",
+  ],
+  "rate-limited": [
+    429,
+    "You have used commands of this kind ({kind}) {limit}, which is all that this Discord server allows. `/{command}` works again <t:{until}:R>.",
+  ],
+  "grant-limit": [409, "There are {limit} grants, which is the most that ReconSync keeps. Take one away with `/access revoke` first."],
+  "grant-unknown": [404, "There is no such grant. `/access list` shows them."],
+  "command-unknown": [400, "There is no command `/{command}`. Choose one of those that Discord offers while you type."],
+  "setting-invalid": [400, "`{setting}` cannot be that: {reason}. Nothing was changed."],
+  "file-not-brought": [502, "Discord did not take the file. Try again in a minute."],
+  "settings-empty": [400, "Give at least one option of what to change. `/config view` shows how things are."],
   "option-invalid": [400, "The option `{option}` is not valid: {reason}."],
   internal: [500, "Something went wrong in ReconSync. Try again in a minute; nothing that was there before is lost."],
   // hosts
@@ -27,18 +44,35 @@ const REFUSALS = {
     409,
     "This Discord server has {limit} hosts, which is the most that ReconSync takes. Revoke one with `/agent revoke` first.",
   ],
+  "address-invalid": [400, "**{entry}** is neither an IPv4 or IPv6 address nor a range such as `203.0.113.0/24`. Nothing was changed."],
+  "address-limit": [400, "These are {count} addresses and ranges; a host may have {limit}. Nothing was changed."],
   "name-mismatch": [400, "The name that you typed is not the name of the host, so nothing was revoked."],
   "code-invalid": [401, "This enrolment code is not valid. Copy it whole from the answer to `/agent register`."],
   "code-used": [401, "This enrolment code was used already. Get a new one with `/agent register`."],
   "code-expired": [401, "This enrolment code is older than 10 minutes. Get a new one with `/agent register`."],
-  "proof-invalid": [401, "The request is not signed by the key that it brings. Check the host's clock, then run `reconsync enroll` again."],
+  "proof-invalid": [
+    401,
+    "The request is not signed by the key that it names, or it was signed for another address. Use the Worker's own URL, then try again.",
+  ],
   // tokens
   "token-missing": [401, "The request has no access token."],
   "token-invalid": [401, "The access token is not valid here."],
   "token-expired": [401, "The access token has run out."],
   "assertion-invalid": [
     401,
-    "The client assertion is not valid. Check that the host's clock is right (it may be off by a minute at most).",
+    "The client assertion is not signed by this host's key, or it was signed for another address. If the key was lost, revoke the host with `/agent revoke` and enrol it again.",
+  ],
+  "assertion-replayed": [
+    401,
+    "This client assertion was used before. Each is good for one token request: sign another one. If the agent did not send it twice, somebody else has it.",
+  ],
+  "clock-skew": [
+    401,
+    "The clock of this host is {by} {way}. Schedules go by it, and with more than a minute the host is not let in. Set it right and let it be kept so (Linux: `timedatectl set-ntp true`, Windows: `w32tm /resync`).",
+  ],
+  "address-not-allowed": [
+    403,
+    "This host may not call from {address}. Call from an address on its list, or let an administrator change the list with `/agent allow` in Discord.",
   ],
   "grant-unsupported": [400, "Only grant_type=client_credentials with a JWT client assertion is supported."],
   // servers and jobs
@@ -46,10 +80,21 @@ const REFUSALS = {
   "server-not-yours": [403, "The server {server} does not belong to this host."],
   "server-taken": [409, "The server id {server} is used by the host {host} already. Give this server another id in config.yaml."],
   "backup-active": [409, "A backup of **{server}** is already {state}. Wait for it, or cancel it with the button under its message."],
-  "queue-full": [409, "There are {limit} jobs waiting, which is the most that ReconSync keeps. Wait for some to end, or cancel them."],
-  "job-unknown": [404, "There is no such job."],
-  "job-ended": [409, "This job has ended already: {state}."],
+  "queue-full": [
+    409,
+    "This Discord server has {limit} open jobs, which is the most that ReconSync takes; {waiting} of them wait for their hosts. `/jobs list` shows them. Wait for some to end, or cancel some with `/jobs cancel`.",
+  ],
+  "host-queue-full": [
+    409,
+    "The host **{host}** has {limit} open jobs, which is the most that ReconSync takes for one; {waiting} of them wait for it. `/jobs list` shows them. Wait for some to end, or cancel some with `/jobs cancel`.",
+  ],
+  "job-unknown": [404, "There is no such job, or it is too old to be kept. `/jobs list` shows those that are known."],
+  "job-ended": [409, "This job has ended already: {state}. `/jobs show` tells how."],
   "lease-stale": [409, "This job was given to somebody else or has ended; its result is not taken."],
+  // schedules
+  "schedule-none": [404, "**{server}** has no schedules. They are written in the host's config.yaml."],
+  "schedule-unknown": [404, "**{server}** has no schedule called {schedule}. `/schedule list` shows them."],
+  "schedule-ambiguous": [400, "**{server}** has several schedules: {schedules}. Name one of them."],
   // archives
   "upload-unknown": [404, "There is no such upload."],
   "upload-closed": [409, "This upload is complete or was aborted."],
@@ -60,9 +105,13 @@ const REFUSALS = {
   "hash-mismatch": [422, "The body does not have the SHA-256 that was announced. Send it again."],
   // requests
   "not-found": [404, "There is nothing at this address."],
+  "too-many-requests": [429, "There were too many requests like this from your address. Try again in {seconds} seconds."],
   "body-too-large": [413, "The body is larger than the {limit} bytes that are taken here."],
   "body-invalid": [400, "The body is not what is expected here: {reason}"],
-  "agent-too-old": [426, "This agent speaks protocol {theirs}; {ours} is needed. Update the agent on this host, then start it again."],
+  "agent-too-old": [
+    426,
+    "This agent is too old: it is {theirs}, and {ours} or newer is needed. Run `npm pack` where the Worker was deployed from, then on this host `sudo sh install.sh --from reconsync-VERSION.tgz` (on Windows install.ps1), and start it again.",
+  ],
 } as const satisfies Record<string, readonly [ContentfulStatusCode, string]>;
 
 export type RefusalCode = keyof typeof REFUSALS;

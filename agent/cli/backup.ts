@@ -3,6 +3,8 @@ import type { BackupResult } from "../../schemas/index.ts";
 import { systemClock } from "../clock.ts";
 import { formatBytes } from "../config/check-text.ts";
 import type { HostConfig, ServerConfig } from "../config/host-config.ts";
+import { LiveConfig } from "../config/live-config.ts";
+import { Redactor } from "../config/redactor.ts";
 import { announce } from "../control-plane/announce.ts";
 import { Outbox } from "../control-plane/outbox.ts";
 import { WorkerClient } from "../control-plane/worker-client.ts";
@@ -41,13 +43,14 @@ export async function backupCommand(id: string, options: BackupOptions, io: Io):
   const written = await readConfig(options, io);
   const config = withTarget(written, options.to);
   // The terminal belongs to the progress bar: only what matters is logged beside it.
-  const log = createLogger({ ...config.log, level: config.log.level === "debug" ? "debug" : "warn" }, io.err);
+  const log = createLogger({ ...config.log, level: config.log.level === "debug" ? "debug" : "warn" }, io.err, new Redactor(config.secrets));
   await withState(config.stateFile, async (state) => {
+    for (const warning of state.warnings) log.warn(warning);
     const plane = new WorkerClient({ identity: state.identity, clock: systemClock });
-    const host = createHost({ config, state, plane, clock: systemClock, log });
+    const host = createHost({ config: new LiveConfig(config), state, plane, clock: systemClock, log });
     const server = serverOf(host, id);
     const tellGuild = async () => {
-      for (const { code, message } of await announce(plane, written, systemClock)) log.warn({ code }, message);
+      for (const { code, message } of await announce(plane, written, state, systemClock)) log.warn({ code }, message);
     };
     if (server.backup.store.type === "r2") {
       // Uploads are patient for a long time; a person should hear at once that there is nobody to upload to.
@@ -56,6 +59,8 @@ export async function backupCommand(id: string, options: BackupOptions, io: Io):
       });
     }
     const result = await makeBackup(host, server, options, log, io);
+    state.uploads.told(result);
+    state.backups.put(result);
     const reported = await report(state, plane, result, { log, tellGuild });
     if (options.json === true) printJson(io.out, { ...result, reported });
     else tell(result, reported, io);

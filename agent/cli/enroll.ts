@@ -12,6 +12,7 @@ export async function enrollCommand(url: string, code: string, options: CommonOp
   const config = options.state === undefined || options.config !== undefined ? await readConfigIfAny(options, io) : undefined;
   const stateFile = stateFileOf(config, options, io);
   await withState(stateFile, async (state) => {
+    for (const warning of state.warnings) printLine(io.err, `warning: ${warning}`);
     const lock = takeLock(daemonLockFile(stateFile));
     if (lock === undefined) {
       const text = "the agent runs on this state; stop it, enrol, then start it again";

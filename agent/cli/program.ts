@@ -1,12 +1,16 @@
 import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { addSetupCommand } from "../../setup/cli.ts";
 import { ConfigError, formatProblem } from "../config/config-error.ts";
 import { AgentError, EXIT } from "../errors.ts";
 import { VERSION } from "../version.ts";
+import { auditVerifyCommand } from "./audit.ts";
 import { backupCommand } from "./backup.ts";
 import { checkCommand } from "./check.ts";
 import { enrollCommand } from "./enroll.ts";
 import { type Io, printJson, printLine } from "./io.ts";
+import { rotateCommand } from "./rotate.ts";
 import { runCommand } from "./run.ts";
+import { addServiceCommands } from "./service.ts";
 import { verifyCommand } from "./verify.ts";
 
 /** Runs one command line, without the program's name. Answers the exit code; never throws. */
@@ -46,6 +50,9 @@ function build(io: Io, exit: (code: number) => void): Command {
     .argument("<code>", "one-time code")
     .option("--json", "answer in JSON")
     .action((url, code, options) => enrollCommand(url, code, options, io));
+  command("rotate", "give this host a new key; the agent may run meanwhile")
+    .option("--json", "answer in JSON")
+    .action((options) => rotateCommand(options, io));
   command("run", "wait for jobs and do them, until stopped")
     .option("--grace <seconds>", "how long running jobs may go on when asked to stop", seconds)
     .action(({ grace, ...options }) => runCommand({ ...options, graceMs: grace === undefined ? undefined : grace * 1000 }, io));
@@ -66,6 +73,17 @@ function build(io: Io, exit: (code: number) => void): Command {
     .option("--manifest <file>", "its manifest (default: beside the archive)")
     .option("--json", "answer in JSON")
     .action(async (archive, options) => exit(await verifyCommand(archive, options, io)));
+  addServiceCommands(program, io, exit);
+  addSetupCommand(program, io);
+  program
+    .command("audit")
+    .description("work with an exported audit log")
+    .command("verify")
+    .description("check an export of /audit: every hash, and the signature")
+    .argument("<file>", "the exported file")
+    .option("--key <key>", "the audit key that /audit shows")
+    .option("--json", "answer in JSON")
+    .action((file, options) => auditVerifyCommand(file, options, io));
   return program;
 }
 

@@ -15,7 +15,7 @@ export function formatCheck(report: CheckReport): string {
   return `${lines.join("\n")}\n`;
 }
 
-function formatServer({ id, name, gameName, game, folder, backup, destination, status, findings }: ServerCheck): string[] {
+function formatServer({ id, name, gameName, game, folder, backup, schedules, destination, status, findings }: ServerCheck): string[] {
   const { process, port, query } = status;
   const players = query?.players && `, ${query.players.online}${query.players.max === undefined ? "" : ` of ${query.players.max}`} players`;
   return [
@@ -23,6 +23,7 @@ function formatServer({ id, name, gameName, game, folder, backup, destination, s
     `  folder       ${folder}`,
     backup ? `  backup       ${backup.files.toLocaleString("en")} files, ${formatBytes(backup.bytes)}` : "  backup       not possible now",
     `  destination  ${destination.folder ?? "R2"}${destination.freeBytes === undefined ? "" : `, ${formatBytes(destination.freeBytes)} free`}`,
+    ...schedules.map(({ name, cron, zone, next }) => `  schedule     ${name}: ${cron} (${zone}), next ${next.join(", ")}`),
     `  process      ${process.state}${process.pid === undefined ? "" : `, pid ${process.pid}`}`,
     `  port         ${port.number === undefined ? "" : `${port.number}/${port.protocol ?? "?"} `}${port.state}`,
     `  query        ${query ? `${query.state}${players ?? ""}` : "none"}`,

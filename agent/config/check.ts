@@ -10,6 +10,7 @@ import type { ProcessTable } from "../monitor/process-table.ts";
 import { asksTheInternet } from "../monitor/query-types.ts";
 import type { HostConfig, ServerConfig } from "./host-config.ts";
 import { formatPath } from "./issues.ts";
+import { checkedSchedules, type ScheduleCheck } from "./schedules.ts";
 
 /** What `reconsync check` found; as it is, it is the answer of `reconsync check --json`. Nothing in it is secret. */
 export interface CheckReport {
@@ -31,6 +32,7 @@ export interface ServerCheck {
   folder: string;
   /** What a backup would hold now; absent when it cannot be made. */
   backup?: ScanResult;
+  schedules: ScheduleCheck[];
   destination: { store: "local" | "r2"; folder?: string; freeBytes?: number; totalBytes?: number };
   status: ServerStatus;
   findings: Finding[];
@@ -82,6 +84,7 @@ async function checkServer(server: ServerConfig, config: HostConfig, options: Ch
     gameName: server.profile.name,
     folder: server.folder,
     ...(backup && { backup }),
+    schedules: checkedSchedules(server.backup.schedules, options.clock.now()),
     destination,
     status: await status,
     findings,

@@ -2,6 +2,7 @@ import { realpath } from "node:fs/promises";
 import { type Path, valueAt } from "./issues.ts";
 import { isAbsolutePath, relation } from "./paths.ts";
 import type { ProfileFolder } from "./profiles.ts";
+import { checkSchedules } from "./schedules.ts";
 import { didYouMean } from "./suggest.ts";
 import type { YamlSource } from "./yaml-source.ts";
 
@@ -57,6 +58,8 @@ export async function checkRules(source: YamlSource, profiles: ProfileFolder, pl
         }
       }
     }
+
+    checkSchedules(source, at("backup", "schedule"));
 
     const include = valueAt(source.data, at("backup", "include"));
     const ownOnly = valueAt(source.data, at("backup", "profile_globs")) === false;

@@ -10,9 +10,28 @@ export interface HostConfig {
   /** Absolute path of the agent's SQLite database. */
   stateFile: string;
   log: { level: "debug" | "info" | "warn" | "error"; format: "auto" | "human" | "json" };
+  /** Where the agent answers `/healthz`, `/readyz` and `/metrics`; nowhere when absent. */
+  health?: HealthConfig;
+  /** Where traces go; nowhere when absent. */
+  otlp?: OtlpConfig;
   servers: ServerConfig[];
   /** What is worth a line in the log though it is no error, such as a shipped profile that was replaced. */
   notices?: string[];
+  /** What `${secret:NAME}` came to. Wherever one stands in the config, it is not shown. */
+  secrets?: readonly Secret[];
+}
+
+export interface HealthConfig {
+  /** An IP address, or `localhost`. */
+  address: string;
+  port: number;
+}
+
+export interface OtlpConfig {
+  /** Address of a collector; `/v1/traces` is added to it. */
+  endpoint: string;
+  headers: Readonly<Record<string, Secret>>;
+  serviceName: string;
 }
 
 export interface ServerConfig {
@@ -36,8 +55,22 @@ export interface BackupConfig {
   exclude: string[];
   store: StoreConfig;
   retention: { keepLast: number; keepDays?: number };
+  schedules: ScheduleConfig[];
   /** Deflate level, 0 to 9. */
   compression: number;
+}
+
+/** When backups are made by themselves. Durations in milliseconds. */
+export interface ScheduleConfig {
+  name: string;
+  cron: string;
+  /** IANA time zone. */
+  zone: string;
+  jitterMs: number;
+  skipUnchanged: boolean;
+  catchUp: boolean;
+  graceStartMs: number;
+  graceFinishMs: number;
 }
 
 export type StoreConfig = { type: "local"; folder: string } | { type: "r2" };

@@ -29,6 +29,7 @@ describe("what a config comes to", () => {
         exclude: expect.arrayContaining(["**/*.tmp"]),
         store: { type: "r2" },
         retention: { keepLast: 10 },
+        schedules: [],
         compression: 1,
       },
     });

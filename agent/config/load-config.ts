@@ -1,16 +1,28 @@
 import path from "node:path";
-import { COMPRESSION_DEFAULT, type ConfigFileServer, configFile, RETENTION_KEEP_LAST_DEFAULT } from "../../schemas/config.ts";
+import {
+  COMPRESSION_DEFAULT,
+  type ConfigFileServer,
+  configFile,
+  RETENTION_KEEP_LAST_DEFAULT,
+  secretCommand,
+} from "../../schemas/config.ts";
 import type { GameProfile } from "../../schemas/profile.ts";
 import { isQueryType } from "../monitor/query-types.ts";
 import { ConfigError, type ConfigProblem } from "./config-error.ts";
 import { checkRules } from "./config-rules.ts";
+import { expandText } from "./expand.ts";
 import type { BackupConfig, HostConfig, ServerConfig } from "./host-config.ts";
 import { valueAt } from "./issues.ts";
 import { defaultStateFile, isAbsolutePath, tidyPath } from "./paths.ts";
 import { loadProfiles, type ProfileFolder } from "./profiles.ts";
 import { hashConfig } from "./redact.ts";
+import { Redactor } from "./redactor.ts";
+import { resolveSchedules } from "./schedules.ts";
 import { Secret } from "./secret.ts";
 import { readSecretFile } from "./secret-file.ts";
+import { findSecrets, type SecretPlaces } from "./secrets.ts";
+import { Sources } from "./sources.ts";
+import { resolveHealth, resolveOtlp } from "./telemetry-config.ts";
 import { YamlSource } from "./yaml-source.ts";
 
 export interface LoadOptions {
@@ -21,37 +33,73 @@ export interface LoadOptions {
   platform?: NodeJS.Platform;
   /** Whether the agent runs as root: decides where its state lies by default. */
   root?: boolean;
+  /** Gets every file and folder that counts for this config, also when it cannot be used. */
+  sources?: Sources;
+  /** Ends a `secret_command` that is at work. */
+  signal?: AbortSignal;
+  /** Where Docker puts secrets; given by tests. */
+  dockerFolder?: string;
 }
 
 /**
- * Reads `config.yaml` with its profiles and secret files, and checks all of it.
+ * Reads `config.yaml` with its profiles and secrets, and checks all of it.
  * @throws ConfigError with everything that is wrong, each with file, line and column.
  */
 export async function loadConfig(file: string, options: LoadOptions): Promise<HostConfig> {
-  const { env, platform = process.platform } = options;
-  const source = await YamlSource.read(file, { env, platform });
+  const { env, platform = process.platform, sources = new Sources() } = options;
+  const source = await YamlSource.read(file, sources);
   const notices: string[] = [];
+  const secrets = await expandAll(source, { ...options, platform, sources });
   const shipped = await loadProfiles(options.profilesFolder);
-  const profiles = await withOwnProfiles(shipped, source, platform, notices);
+  const profiles = await withOwnProfiles(shipped, source, { platform, notices, sources });
   const parsed = source.parse(configFile);
   await checkRules(source, profiles, platform);
 
   const servers: ServerConfig[] = [];
   for (const [index, written] of (parsed?.servers ?? []).entries()) {
     const profile = profiles.profiles.get(written.game);
-    if (profile) servers.push(await resolveServer(written, profile, { source, index, platform, notices }));
+    if (profile) servers.push(await resolveServer(written, profile, { source, index, platform, notices, sources }));
   }
+
+  const otlp = resolveOtlp(parsed?.otlp, env, {
+    complain: (message) => source.complain(["otlp"], message),
+    notice: (message) => notices.push(message),
+  });
 
   const problems = [...source.problems, ...profiles.problems];
   if (problems.length > 0 || !parsed) {
-    throw new ConfigError(problems.toSorted(byPlace(file)));
+    const redactor = new Redactor(secrets);
+    const shown = problems.map((problem) => ({ ...problem, message: redactor.scrub(problem.message) }));
+    throw new ConfigError(shown.toSorted(byPlace(file)));
   }
   const config = {
     stateFile: parsed.state ? tidyPath(parsed.state, platform) : defaultStateFile(platform, env, options.root ?? process.getuid?.() === 0),
     log: { level: parsed.log?.level ?? "info", format: parsed.log?.format ?? "auto" },
+    health: resolveHealth(parsed.health),
+    otlp,
     servers,
+    secrets,
   } satisfies Partial<HostConfig>;
   return { file: path.resolve(file), hash: hashConfig(config), ...config, notices };
+}
+
+/** Finds the secrets that the texts name, and puts them in, with the variables of the environment. Answers the secrets. */
+async function expandAll(source: YamlSource, places: Omit<SecretPlaces, "command">): Promise<Secret[]> {
+  const { env, platform } = places;
+  const { secretNames } = source;
+  const command = secretNames.length === 0 ? undefined : commandOf(source, places);
+  const found = await findSecrets(secretNames, { ...places, command });
+  source.expand({ env, platform, secrets: found });
+  return [...found.values()].flatMap((it) => (it.ok ? [new Secret(it.text)] : []));
+}
+
+/** `secret_command` with its variables put in. What is wrong with it is told when the whole file is expanded and parsed. */
+function commandOf(source: YamlSource, { env, platform }: Pick<SecretPlaces, "env" | "platform">): string[] | undefined {
+  const parsed = secretCommand.safeParse(valueAt(source.data, ["secret_command"]));
+  if (!parsed.success) return undefined;
+  const wrong: string[] = [];
+  const command = parsed.data.map((argument) => expandText(argument, { env, platform, secrets: new Map() }, (it) => wrong.push(it)));
+  return wrong.length > 0 ? undefined : command;
 }
 
 /** In the order of the file; other files follow. */
@@ -61,14 +109,13 @@ const byPlace = (file: string) => (a: ConfigProblem, b: ConfigProblem) =>
 async function withOwnProfiles(
   shipped: ProfileFolder,
   source: YamlSource,
-  platform: NodeJS.Platform,
-  notices: string[],
+  { platform, notices, sources }: Pick<Place, "platform" | "notices" | "sources">,
 ): Promise<ProfileFolder> {
   const folder = valueAt(source.data, ["profiles"]);
   if (typeof folder !== "string" || !isAbsolutePath(folder, platform)) return shipped;
   let own: ProfileFolder;
   try {
-    own = await loadProfiles(folder);
+    own = await loadProfiles(folder, sources);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     for (const { message } of error.problems) source.complain(["profiles"], message);
@@ -86,6 +133,7 @@ interface Place {
   index: number;
   platform: NodeJS.Platform;
   notices: string[];
+  sources: Sources;
 }
 
 async function resolveServer(written: ConfigFileServer, profile: GameProfile, place: Place): Promise<ServerConfig> {
@@ -131,7 +179,7 @@ function resolvePorts(written: ConfigFileServer, profile: GameProfile, { source,
 async function resolveQuery(
   written: ConfigFileServer,
   profile: GameProfile,
-  { source, index, platform, notices }: Place,
+  { source, index, platform, notices, sources }: Place,
 ): Promise<ServerConfig["query"]> {
   if (written.query === false) return undefined;
   const path = ["servers", index, "query"];
@@ -147,7 +195,7 @@ async function resolveQuery(
   }
   if (password !== undefined) return { type, password: new Secret(password) };
   if (passwordFile === undefined || !isAbsolutePath(passwordFile, platform)) return { type };
-  const secret = await readSecretFile(passwordFile, platform);
+  const secret = await readSecretFile(passwordFile, platform, sources);
   if (!secret.ok) {
     source.complain([...path, "password_file"], secret.problem);
     return { type };
@@ -165,6 +213,7 @@ function resolveBackup({ backup }: ConfigFileServer, profile: GameProfile, platf
     exclude: unique([...usual(profile.backup.exclude), ...(backup.exclude ?? [])]),
     store: backup.store.type === "local" ? { type: "local", folder: tidyPath(backup.store.folder, platform) } : { type: "r2" },
     retention: { keepLast, ...(keepDays !== undefined && { keepDays }) },
+    schedules: resolveSchedules(backup.schedule),
     compression: backup.compression ?? COMPRESSION_DEFAULT,
   };
 }

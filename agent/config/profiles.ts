@@ -1,9 +1,10 @@
-import { access, readdir } from "node:fs/promises";
+import { access } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { type GameProfile, gameProfile } from "../../schemas/profile.ts";
 import { AgentError } from "../errors.ts";
 import { ConfigError, type ConfigProblem } from "./config-error.ts";
+import { Sources } from "./sources.ts";
 import { YamlSource } from "./yaml-source.ts";
 
 /** The package is at most so many folders above this module: two from its source, one from the bundle in dist/. */
@@ -33,17 +34,17 @@ export async function findGamesFolder(moduleUrl: string = import.meta.url): Prom
 }
 
 /** Reads every `ID.yaml` of a folder. @throws ConfigError when the folder cannot be listed. */
-export async function loadProfiles(folder: string): Promise<ProfileFolder> {
+export async function loadProfiles(folder: string, sources = new Sources()): Promise<ProfileFolder> {
   const result: ProfileFolder = { profiles: new Map(), broken: new Set(), problems: [] };
   let names: string[];
   try {
-    names = (await readdir(folder)).filter((name) => /^[^.].*\.ya?ml$/.test(name)).sort();
+    names = await sources.folder(folder, (name) => /^[^.].*\.ya?ml$/.test(name));
   } catch (error) {
     const message = `the folder of profiles cannot be read: ${error instanceof Error ? error.message : String(error)}`;
     throw new ConfigError([{ file: folder, line: 1, column: 1, path: "", message }]);
   }
   for (const name of names.slice(0, PROFILES_MAX)) {
-    const { profile, problems } = await loadProfile(path.join(folder, name));
+    const { profile, problems } = await loadProfile(path.join(folder, name), sources);
     if (profile) result.profiles.set(profile.id, profile);
     else result.broken.add(name.replace(/\.ya?ml$/, ""));
     result.problems.push(...problems);
@@ -52,9 +53,9 @@ export async function loadProfiles(folder: string): Promise<ProfileFolder> {
 }
 
 /** Reads one profile. Its file must be called after its id. */
-export async function loadProfile(file: string): Promise<{ profile?: GameProfile; problems: ConfigProblem[] }> {
+export async function loadProfile(file: string, sources = new Sources()): Promise<{ profile?: GameProfile; problems: ConfigProblem[] }> {
   try {
-    const source = await YamlSource.read(file);
+    const source = await YamlSource.read(file, sources);
     const profile = source.parse(gameProfile);
     if (profile && profile.id !== path.basename(file).replace(/\.ya?ml$/, "")) {
       source.complain(["id"], `the file of the profile "${profile.id}" must be called ${profile.id}.yaml`);

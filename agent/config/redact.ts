@@ -1,20 +1,26 @@
 import { createHash } from "node:crypto";
 import { stringify } from "yaml";
 import type { HostConfig, ServerConfig } from "./host-config.ts";
+import { Redactor } from "./redactor.ts";
+import { describeSchedule } from "./schedules.ts";
 import { REDACTED, Secret } from "./secret.ts";
 
 /** The effective config as YAML, in the words of `config.yaml`, for people. Secrets are `«redacted»`. */
 export function describeConfig(config: HostConfig): string {
-  const plain = { state: config.stateFile, log: config.log, servers: config.servers.map(describeServer) };
-  return `# ${config.file}\n${stringify(
-    withSecrets(plain, () => REDACTED),
-    { lineWidth: 0, aliasDuplicateObjects: false },
-  )}`;
+  const { health = false, otlp } = config;
+  const plain = {
+    state: config.stateFile,
+    log: config.log,
+    health,
+    otlp: otlp === undefined ? false : { endpoint: otlp.endpoint, headers: otlp.headers, service_name: otlp.serviceName },
+    servers: config.servers.map(describeServer),
+  };
+  return `# ${config.file}\n${stringify(withoutSecrets(plain, config.secrets, REDACTED), { lineWidth: 0, aliasDuplicateObjects: false })}`;
 }
 
 /** SHA-256 in hex of what the config comes to: the same for the same meaning, however the file is laid out. Secrets do not count. */
-export function hashConfig({ stateFile, log, servers }: Pick<HostConfig, "stateFile" | "log" | "servers">): string {
-  const plain = withSecrets({ stateFile, log, servers }, () => undefined);
+export function hashConfig({ stateFile, log, health, otlp, servers, secrets }: Omit<HostConfig, "file" | "hash" | "notices">): string {
+  const plain = withoutSecrets({ stateFile, log, health, otlp, servers }, secrets, undefined);
   return createHash("sha256").update(JSON.stringify(plain, sortKeys)).digest("hex");
 }
 
@@ -35,17 +41,23 @@ function describeServer(server: ServerConfig) {
       exclude: backup.exclude,
       store: backup.store,
       retention: { keep_last: backup.retention.keepLast, keep_days: backup.retention.keepDays },
+      schedule: backup.schedules.map(describeSchedule),
       compression: backup.compression,
     },
   };
 }
 
-/** A copy of plain data in which each secret is replaced, whatever its key is called. */
-function withSecrets(value: unknown, replace: () => string | undefined): unknown {
-  if (value instanceof Secret) return replace();
-  if (Array.isArray(value)) return value.map((it) => withSecrets(it, replace));
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, it]) => [key, withSecrets(it, replace)]));
+/** A copy of plain data in which each secret is replaced, whatever its key is called, also where it is a part of a longer text. */
+function withoutSecrets(data: unknown, secrets: readonly Secret[] = [], replacement: string | undefined): unknown {
+  const redactor = new Redactor(secrets);
+  const copy = (value: unknown): unknown => {
+    if (value instanceof Secret) return replacement;
+    if (typeof value === "string") return redactor.scrub(value);
+    if (Array.isArray(value)) return value.map(copy);
+    if (typeof value !== "object" || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, it]) => [key, copy(it)]));
+  };
+  return copy(data);
 }
 
 function sortKeys(_key: string, value: unknown): unknown {

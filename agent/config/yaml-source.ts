@@ -1,9 +1,9 @@
-import { readFile, stat } from "node:fs/promises";
 import { type Document, isAlias, isCollection, isMap, isNode, isScalar, LineCounter, type Node, parseDocument } from "yaml";
 import type * as z from "zod";
 import { ConfigError, type ConfigProblem } from "./config-error.ts";
-import { expandDocument } from "./expand.ts";
+import { type Environment, expandDocument, secretNames } from "./expand.ts";
 import { complaints, formatPath, type Path } from "./issues.ts";
+import { Sources } from "./sources.ts";
 
 /** A config of 50 servers is some 20 kB; beyond this it is another file. */
 export const YAML_BYTES_MAX = 1024 * 1024;
@@ -11,12 +11,6 @@ export const YAML_BYTES_MAX = 1024 * 1024;
 const YAML_ALIASES_MAX = 100;
 /** So many problems are named at once. */
 const PROBLEMS_MAX = 100;
-
-/** Where the variables in a file come from. */
-export interface Environment {
-  env: NodeJS.ProcessEnv;
-  platform: NodeJS.Platform;
-}
 
 /** A YAML file that knows where each of its values stands, and collects what is wrong with them. */
 export class YamlSource {
@@ -28,50 +22,60 @@ export class YamlSource {
   readonly #lines = new LineCounter();
 
   /** Parses `text`. Never throws: look at `problems`. */
-  constructor(file: string, text: string, expand?: Environment) {
+  constructor(file: string, text: string) {
     this.file = file;
+    this.#document = this.#try(() => this.#read(text));
+  }
+
+  /** The names of the secrets that its texts ask for. */
+  get secretNames(): string[] {
+    return (this.#document && this.#try(() => secretNames(this.#document as Document))) ?? [];
+  }
+
+  /** Puts in the variables and secrets that its texts name. Never throws: look at `problems`. */
+  expand(environment: Environment): void {
+    const document = this.#document;
+    if (document === undefined) return;
+    this.#try(() => {
+      expandDocument(document, environment, (node, path, message) => this.#add(this.#position(node), formatPath(path), message));
+      this.data = document.toJS({ maxAliasCount: YAML_ALIASES_MAX });
+    });
+  }
+
+  #try<T>(work: () => T): T | undefined {
     try {
-      this.#document = this.#read(text, expand);
+      return work();
     } catch (error) {
+      this.data = undefined;
       this.#add({ line: 1, column: 1 }, "", `cannot be read as YAML: ${words(error)}`);
+      return undefined;
     }
   }
 
-  #read(text: string, expand: Environment | undefined): Document | undefined {
+  #read(text: string): Document | undefined {
     const document = parseDocument(text, { lineCounter: this.#lines, uniqueKeys: true, version: "1.2", schema: "core", merge: false });
     // A warning is a tag or a directive that nobody knows: nothing that belongs into a config.
     for (const { linePos, message } of [...document.errors, ...document.warnings]) {
       this.#add({ line: linePos?.[0].line ?? 1, column: linePos?.[0].col ?? 1 }, "", plain(message));
     }
     if (this.problems.length > 0) return undefined;
-    if (expand) {
-      expandDocument(document, expand.env, expand.platform, (node, path, message) => {
-        this.#add(this.#position(node), formatPath(path), message);
-      });
-    }
     this.data = document.toJS({ maxAliasCount: YAML_ALIASES_MAX });
     return document;
   }
 
   /** Reads a file. @throws ConfigError when it cannot be read, is too large, or is no UTF-8 text. */
-  static async read(file: string, expand?: Environment): Promise<YamlSource> {
+  static async read(file: string, sources = new Sources()): Promise<YamlSource> {
     const refuse = (message: string) => new ConfigError([{ file, line: 1, column: 1, path: "", message }]);
-    let bytes: Uint8Array;
-    try {
-      const { size } = await stat(file);
-      if (size > YAML_BYTES_MAX) throw refuse(`is larger than ${YAML_BYTES_MAX / 1024} KiB. Is it the right file?`);
-      bytes = await readFile(file);
-    } catch (error) {
-      if (error instanceof ConfigError) throw error;
-      throw refuse(`cannot be read: ${error instanceof Error ? error.message : String(error)}`);
-    }
+    const look = await sources.file(file, YAML_BYTES_MAX);
+    if (look.state === "too-large") throw refuse(`is larger than ${YAML_BYTES_MAX / 1024} KiB. Is it the right file?`);
+    if (look.state === "failed") throw refuse(`cannot be read: ${look.error.message}`);
     let text: string;
     try {
-      text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+      text = new TextDecoder("utf-8", { fatal: true }).decode(look.bytes);
     } catch {
       throw refuse("is not UTF-8 text. Save it as UTF-8");
     }
-    return new YamlSource(file, text, expand);
+    return new YamlSource(file, text);
   }
 
   /** Notes a problem with the value at `path`, or with its key `key`. */

@@ -20,6 +20,18 @@ export function enrolmentProof(key: PrivateKeyJwk, claims: { origin: string; cod
     .sign(key);
 }
 
+/** Shows at a rotation that whoever holds `key` wants `next` to take its place; signed by each of the two. */
+export function rotationProof(
+  key: PrivateKeyJwk,
+  claims: { origin: string; host: string; next: PrivateKeyJwk; now: number },
+): Promise<string> {
+  return new SignJWT({ host: claims.host, key: claims.next.x })
+    .setProtectedHeader({ alg: ALG })
+    .setAudience(claims.origin)
+    .setIssuedAt(seconds(claims.now))
+    .sign(key);
+}
+
 /** What the token endpoint takes in place of a password (RFC 7523 section 3). */
 export function clientAssertion(
   key: PrivateKeyJwk,

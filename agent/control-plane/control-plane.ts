@@ -1,3 +1,5 @@
+import type { Traceparent } from "../../schemas/index.ts";
+
 /** One authenticated request to the Worker. */
 export interface ControlPlaneRequest {
   method: "GET" | "POST" | "PUT" | "DELETE";
@@ -8,6 +10,8 @@ export interface ControlPlaneRequest {
   /** Sent as it is. A buffer, never a stream: a request must be able to go out twice. */
   body?: Uint8Array<ArrayBuffer>;
   headers?: Record<string, string>;
+  /** The span that the request belongs to. Default: that of the work in which it is sent, else a new trace. */
+  traceparent?: Traceparent;
   signal?: AbortSignal;
   /** Bound of the whole request, in milliseconds. */
   timeoutMs: number;

@@ -6,6 +6,7 @@ import type { Identity } from "../state/identity-table.ts";
 import type { AgentState } from "../state/state.ts";
 import { readAnswer } from "./answers.ts";
 import { enrolmentProof, newPrivateKey } from "./assertion.ts";
+import { CLOCK_CODES, clockOffset, withOffset } from "./clock-skew.ts";
 import { exchange, type Fetch } from "./exchange.ts";
 import { controlPlaneOrigin } from "./origin.ts";
 import { USER_AGENT } from "./worker-client.ts";
@@ -48,7 +49,10 @@ export async function enroll({ url, code, heartbeat, state, clock, fetch: fetche
     },
     { timeoutMs: ENROLL_TIMEOUT_MS },
   );
-  const answer = await readAnswer(response, enrollResponse);
+  const offset = clockOffset(response.headers.get("date"), now, clock.now());
+  const answer = await readAnswer(response, enrollResponse).catch((error: unknown) => {
+    throw error instanceof AgentError && CLOCK_CODES.has(error.code) ? withOffset(error, offset) : error;
+  });
   const identity: Identity = { origin, ...answer, privateKey, enrolledAt: now };
   state.transaction(() => {
     state.identity.replace(identity);

@@ -1,10 +1,12 @@
+import { childOf, newTraceparent, TRACEPARENT_HEADER } from "../../schemas/index.ts";
 import { AgentError, EXIT } from "../errors.ts";
+import { currentTrace } from "../tracing/context.ts";
 
 export type Fetch = typeof fetch;
 
 /**
  * One HTTP request with a bound. The bound also holds for reading the body. Redirects are not followed: the Worker makes none, and a
- * login page must not get our token.
+ * login page must not get our token. It carries a `traceparent`: a child of the work that it is made for, else that of a new trace.
  * @throws AgentError `control-plane-unreachable` when there was no answer in time; the signal's reason when that fired
  */
 export async function exchange(
@@ -16,11 +18,18 @@ export async function exchange(
   const timeout = AbortSignal.timeout(bound.timeoutMs);
   const signal = bound.signal === undefined ? timeout : AbortSignal.any([bound.signal, timeout]);
   try {
-    return await fetch(url, { ...init, redirect: "manual", signal });
+    return await fetch(url, { ...init, headers: withTrace(init.headers), redirect: "manual", signal });
   } catch (error) {
     bound.signal?.throwIfAborted();
     throw unreachable(new URL(url).origin, error);
   }
+}
+
+function withTrace(given: RequestInit["headers"]): Headers {
+  const headers = new Headers(given);
+  const work = currentTrace();
+  if (!headers.has(TRACEPARENT_HEADER)) headers.set(TRACEPARENT_HEADER, work === undefined ? newTraceparent() : childOf(work.traceparent));
+  return headers;
 }
 
 /** No answer, or one that broke off. */

@@ -1,6 +1,8 @@
 import type { AnnouncedServer, Heartbeat } from "../../schemas/index.ts";
 import type { HostConfig } from "../config/host-config.ts";
 import { AgentError } from "../errors.ts";
+import { announcedOf } from "../schedules/schedule-state.ts";
+import type { SchedulesTable } from "../state/schedules-table.ts";
 import { VERSION } from "../version.ts";
 
 /** What this process tells about itself. `configHash` is empty while there is no config. */
@@ -12,8 +14,8 @@ export function heartbeatOf(startedAt: number, configHash: string): Heartbeat {
   return { agentVersion: VERSION, platform, arch, startedAt, configHash };
 }
 
-/** What the guild may know of each server: no folder, no address. */
-export function announced(config: HostConfig): AnnouncedServer[] {
+/** What the guild may know of each server: no folder, no address. Its schedules are those that the agent has taken up. */
+export function announced(config: HostConfig, schedules: Pick<SchedulesTable, "of">): AnnouncedServer[] {
   return config.servers.map(({ id, name, profile, backup }) => ({
     id,
     name,
@@ -21,5 +23,6 @@ export function announced(config: HostConfig): AnnouncedServer[] {
     gameName: profile.name,
     store: backup.store.type,
     retention: backup.retention,
+    schedules: schedules.of(id).map(announcedOf),
   }));
 }

@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import type { ServerConfig } from "../config/host-config.ts";
 import type { Host } from "../jobs/host.ts";
 import type { Logger } from "../logger.ts";
+import { Bell } from "./bell.ts";
 
 /** How often the servers are looked at, in milliseconds: polls bring the last look. */
 const OBSERVE_EVERY_MS = 60_000;
@@ -14,6 +15,7 @@ export class Observations {
   readonly #host: Pick<Host, "servers" | "observe" | "load">;
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #bell: Bell;
   readonly #latest = new Map<string, ServerStatus>();
   /** Looks that were given up but have not ended: no second one is begun beside them. */
   readonly #pending = new Set<string>();
@@ -23,23 +25,29 @@ export class Observations {
     this.#host = deps.host;
     this.#clock = deps.clock;
     this.#log = deps.log;
+    this.#bell = new Bell(deps.clock);
   }
 
+  /** Of the servers that the config names now. */
   get status(): ServerStatus[] {
-    return [...this.#latest.values()];
+    return this.#host.servers.flatMap(({ id }) => this.#latest.get(id) ?? []);
+  }
+
+  /** The next look is due now: the config has changed. */
+  hurry(): void {
+    this.#bell.ring();
   }
 
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.look(signal);
-      await this.#clock.sleep(OBSERVE_EVERY_MS, signal).catch((error: unknown) => {
-        if (!signal.aborted) throw error;
-      });
+      await this.#bell.wait(OBSERVE_EVERY_MS, signal);
     }
   }
 
   /** Looks at every server once, all at the same time, within a bound. */
   async look(signal: AbortSignal): Promise<void> {
+    this.#forgetGone();
     const done = new AbortController();
     const looks = Promise.all([this.#loadOnce(), ...this.#host.servers.map((server) => this.#observe(server))]);
     try {
@@ -50,6 +58,11 @@ export class Observations {
     } finally {
       done.abort();
     }
+  }
+
+  #forgetGone(): void {
+    const known = new Set(this.#host.servers.map(({ id }) => id));
+    for (const id of this.#latest.keys()) if (!known.has(id)) this.#latest.delete(id);
   }
 
   async #observe(server: ServerConfig): Promise<void> {

@@ -81,6 +81,7 @@ describe("the outbox", () => {
     const answers = [
       refused(429, "slow-down", { "retry-after": "1" }),
       refused(500, "internal"),
+      refused(403, "address-not-allowed"),
       { status: 502, body: "bad gateway" },
       { status: 200, body: "" },
     ];

@@ -6,6 +6,7 @@ import { refused } from "../testing/fake-http.ts";
 import { enrolledState, eventually, fakeWorker, memoryLogger } from "../testing/fixtures.ts";
 import { heartbeatOf } from "./heartbeat.ts";
 import { type PollAnswer, type PollDeps, pollUntilStopped } from "./poll-loop.ts";
+import { Renewal } from "./renewal.ts";
 import { WorkerClient } from "./worker-client.ts";
 
 async function polling(given: Partial<PollDeps> = {}) {
@@ -129,13 +130,74 @@ describe("the poll loop", () => {
     const { worker, lines, stop, ended } = await polling();
     const complaint = { code: "server-taken", message: "another host has it" };
     for (let n = 0; n < 3; n += 1) {
-      worker.jobs.problems.push(complaint, complaint);
+      worker.jobs.problems.push(complaint, complaint, { code: "clock-skew", message: `off by ${n}` });
       worker.jobs.enqueue("status", { servers: [] });
       await eventually(() => worker.jobs.problems.length === 0, "the complaint was fetched");
     }
     stop.abort();
     await ended;
-    expect(warnings(lines).filter(({ msg }) => msg === complaint.message)).toHaveLength(1);
+    expect(warnings(lines).map(({ msg }) => msg)).toEqual([complaint.message, "off by 0"]);
+  });
+
+  test("with news it polls again at once, once for each, and holds that poll as long as any other", async () => {
+    const renewal = new Renewal();
+    const hash = { now: "a" };
+    const compose: PollDeps["compose"] = () => ({ heartbeat: heartbeatOf(1, hash.now), servers: [], status: [], running: [], room: 4 });
+    const { worker, clock, lines, stop, ended } = await polling({ compose, renewal });
+    // The real length of a second: a poll that is held stays so for the whole test.
+    worker.jobs.secondMs = 1000;
+    worker.jobs.enqueue("status", { servers: [] });
+    await eventually(() => worker.jobs.polls.length === 2 && worker.jobs.held === 1, "a long poll is held");
+    for (const [count, news] of [
+      [3, "b"],
+      [4, "c"],
+    ] as const) {
+      hash.now = news;
+      renewal.renew();
+      renewal.renew();
+      await eventually(() => worker.jobs.polls.length === count && worker.jobs.held === 1, "the next poll is held");
+      expect(worker.jobs.polls.at(-1)).toMatchObject({ heartbeat: { configHash: news }, wait: 50 });
+    }
+    // It counts as no failure: there was no backoff, and nothing to log.
+    expect(clock.slept.filter((ms) => ms >= 1000)).toEqual([]);
+    expect(warnings(lines)).toEqual([]);
+    stop.abort();
+    await ended;
+    expect(worker.jobs.polls).toHaveLength(4);
+  });
+
+  test("news during an outage does not shorten the backoff", async () => {
+    const renewal = new Renewal();
+    const { worker, clock, stop, ended } = await polling({ renewal });
+    await eventually(() => worker.jobs.polls.length === 1, "the first poll");
+    await worker.stop();
+    await eventually(() => clock.slept.filter((ms) => ms >= 1000).length >= 1, "a failure");
+    const nudging = setInterval(() => renewal.renew(), 1);
+    await eventually(() => clock.slept.filter((ms) => ms >= 1000).length >= 5, "five failures");
+    clearInterval(nudging);
+    expect(clock.slept.filter((ms) => ms >= 1000).slice(0, 5)).toEqual([1500, 2500, 4500, 8500, 16_500]);
+    stop.abort();
+    await ended;
+  });
+
+  test("a job whose answer is cut off by news is not taken for a failure", async () => {
+    const renewal = new Renewal();
+    const { worker, lines, taken, stop, ended } = await polling({ renewal });
+    worker.jobs.secondMs = 1000;
+    worker.jobs.enqueue("status", { servers: [] });
+    await eventually(() => worker.jobs.polls.length === 2 && worker.jobs.held === 1, "a long poll is held");
+    worker.fault = ({ path }) => {
+      if (path !== "/v1/poll") return undefined;
+      worker.fault = undefined;
+      renewal.renew();
+      return { status: 200, json: { jobs: [], cancel: [], problems: [] } };
+    };
+    renewal.renew();
+    await eventually(() => worker.jobs.polls.length === 3 && worker.jobs.held === 1, "it polls on");
+    expect(taken.length).toBeLessThanOrEqual(2);
+    expect(warnings(lines)).toEqual([]);
+    stop.abort();
+    await ended;
   });
 
   test("ends for good when the host is revoked, and when the agent is too old", async () => {
@@ -146,6 +208,10 @@ describe("the poll loop", () => {
 
     const old = await polling();
     old.worker.fault = ({ path }) => (path === "/v1/poll" ? refused(426, "agent-too-old") : undefined);
-    await expect(old.ended).rejects.toMatchObject({ code: "agent-too-old" });
+    await expect(old.ended).rejects.toMatchObject({
+      code: "agent-too-old",
+      exitCode: 77,
+      message: expect.stringMatching(/^refused: agent-too-old Nothing is lost meanwhile\. docs\/user\/install\.md/),
+    });
   });
 });

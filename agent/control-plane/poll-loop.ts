@@ -1,12 +1,14 @@
 import * as z from "zod/mini";
 import { jobId, POLL_WAIT_MAX_S, type PollRequest, PROTOCOL_VERSION, type Problem, problem } from "../../schemas/index.ts";
 import type { Clock } from "../clock.ts";
-import { AgentError } from "../errors.ts";
+import { AgentError, EXIT } from "../errors.ts";
+import type { PollOutcome } from "../health/agent-metrics.ts";
 import type { Logger } from "../logger.ts";
 import { readAnswer, refusal } from "./answers.ts";
 import { backoff, RETRY_AFTER_MAX_MS, retryAfter } from "./backoff.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { OutageLog } from "./outage.ts";
+import { Renewal } from "./renewal.ts";
 
 /**
  * The first poll is short: it announces the servers, and the next one brings what has been observed meanwhile. So is the first after a
@@ -19,6 +21,8 @@ const FULL_WAIT_S = 5;
 const ANSWER_MARGIN_MS = 15_000;
 /** An answer may come at once many times in a row, but polls start no closer together than this, in milliseconds. */
 const POLL_GAP_MIN_MS = 200;
+
+const NOTHING_LOST = "Nothing is lost meanwhile. docs/user/install.md says more under Update.";
 
 /** Like `pollResponse` of the schemas, but with jobs unread: one job that this version does not know must not hide the others. */
 const answerSchema = z.object({ jobs: z.array(z.unknown()), cancel: z.array(jobId), problems: z.array(problem) });
@@ -35,6 +39,10 @@ export interface PollDeps {
   take: (answer: PollAnswer) => void;
   /** The control plane answers again after it did not. */
   onRecovered: () => void;
+  /** A poll has ended. */
+  onPolled?: (outcome: PollOutcome) => void;
+  /** Cuts a held poll short when there is news for the guild. */
+  renewal?: Renewal;
 }
 
 /** After these the agent cannot go on without a person. */
@@ -53,16 +61,18 @@ export function isFinal(error: unknown): boolean {
  * @throws AgentError `host-revoked`, `not-enrolled`, `agent-too-old`
  */
 export async function pollUntilStopped(deps: PollDeps, signal: AbortSignal): Promise<void> {
-  const { clock } = deps;
+  const { clock, renewal = new Renewal() } = deps;
   const outage = new OutageLog(clock, deps.log);
   const told = new ToldProblems(deps.log);
   let failures = 0;
   let brief = true;
   while (!signal.aborted) {
     const startedAt = clock.now();
+    const renewed = renewal.hold();
     let pause: number;
     try {
-      const answer = await poll(deps, brief, signal);
+      const answer = await poll(deps, brief, AbortSignal.any([signal, renewed]));
+      deps.onPolled?.(answer === undefined ? "empty" : "work");
       brief = false;
       failures = 0;
       if (outage.recovered()) deps.onRecovered();
@@ -73,12 +83,22 @@ export async function pollUntilStopped(deps: PollDeps, signal: AbortSignal): Pro
       pause = POLL_GAP_MIN_MS - (clock.now() - startedAt);
     } catch (error) {
       if (signal.aborted) break;
-      if (!(error instanceof AgentError) || isFinal(error)) throw error;
-      brief = true;
-      failures += 1;
-      outage.failed(error);
-      const asked = error instanceof RetryLater ? error.afterMs : 0;
-      pause = Math.max(backoff(failures, deps.random()), asked);
+      if (isFinal(error)) throw error;
+      if (renewed.aborted) {
+        deps.onPolled?.("renewed");
+        // A job in an answer that was lost this way is offered again under its lease, since it is not among `running`.
+        pause = POLL_GAP_MIN_MS - (clock.now() - startedAt);
+      } else {
+        if (!(error instanceof AgentError)) throw error;
+        deps.onPolled?.("failed");
+        brief = true;
+        failures += 1;
+        outage.failed(error);
+        const asked = error instanceof RetryLater ? error.afterMs : 0;
+        pause = Math.max(backoff(failures, deps.random()), asked);
+      }
+    } finally {
+      renewal.release();
     }
     if (pause > 0) await clock.sleep(Math.min(pause, RETRY_AFTER_MAX_MS), signal).catch(ignoreAbort(signal));
   }
@@ -102,7 +122,7 @@ async function poll(deps: PollDeps, brief: boolean, signal: AbortSignal): Promis
   if (response.status === 204) return undefined;
   if (response.ok) return readAnswer(response, answerSchema);
   const error = await refusal(response);
-  if (response.status === 426) throw new AgentError("agent-too-old", error.message, { exitCode: error.exitCode });
+  if (response.status === 426) throw new AgentError("agent-too-old", `${error.message} ${NOTHING_LOST}`, { exitCode: EXIT.refused });
   throw new RetryLater(error, retryAfter(response, deps.clock.now()));
 }
 
@@ -118,7 +138,8 @@ class ToldProblems {
   tell(problems: Problem[]): void {
     const now = new Set<string>();
     for (const { code, message } of problems) {
-      const key = `${code}: ${message}`;
+      // How far a clock is off changes all the time.
+      const key = code === "clock-skew" ? code : `${code}: ${message}`;
       if (!this.#told.has(key) && !now.has(key)) this.#log.warn({ code }, message);
       now.add(key);
     }

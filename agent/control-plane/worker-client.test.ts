@@ -34,7 +34,7 @@ describe("the client of the Worker", () => {
     expect(worker.tokensIssued).toBe(1);
     clock.advance(ACCESS_TOKEN_LIFE_S * 450);
     // The stand-in's clock is the real one: the assertion is from its future, and refused as the Worker would.
-    await expect(plane.send(asked)).rejects.toMatchObject({ code: "assertion-invalid" });
+    await expect(plane.send(asked)).rejects.toMatchObject({ code: "clock-skew" });
   });
 
   test("a token that is refused is replaced once, and the request goes out again", async () => {

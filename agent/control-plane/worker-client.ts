@@ -1,8 +1,10 @@
 import type { Clock } from "../clock.ts";
 import { AgentError, EXIT } from "../errors.ts";
 import type { Identity, IdentityTable } from "../state/identity-table.ts";
+import { currentTrace, inTrace } from "../tracing/context.ts";
 import { VERSION } from "../version.ts";
 import { REVOKED_CODES, readProblem } from "./answers.ts";
+import type { SkewWatch } from "./clock-skew.ts";
 import type { ControlPlane, ControlPlaneRequest } from "./control-plane.ts";
 import { exchange, type Fetch } from "./exchange.ts";
 import { TokenClient } from "./token-client.ts";
@@ -11,9 +13,11 @@ import { TokenClient } from "./token-client.ts";
 export const USER_AGENT = `reconsync/${VERSION}`;
 
 export interface WorkerClientDeps {
-  identity: Pick<IdentityTable, "get" | "revoke">;
+  identity: Pick<IdentityTable, "get" | "revoke" | "promoteNext">;
   clock: Clock;
   fetch?: Fetch;
+  /** Hears of the time that each answer brings. */
+  skew?: SkewWatch;
 }
 
 /** The Worker over HTTPS, with this host's identity. Once the Worker has refused the host, every further request fails at once. */
@@ -21,6 +25,7 @@ export class WorkerClient implements ControlPlane {
   readonly #table: WorkerClientDeps["identity"];
   readonly #clock: Clock;
   readonly #fetch: Fetch;
+  readonly #skew: SkewWatch | undefined;
   #session: { identity: Identity; tokens: TokenClient } | undefined;
   #revoked: AgentError | undefined;
 
@@ -28,9 +33,15 @@ export class WorkerClient implements ControlPlane {
     this.#table = deps.identity;
     this.#clock = deps.clock;
     this.#fetch = deps.fetch ?? fetch;
+    this.#skew = deps.skew;
   }
 
   async send(request: ControlPlaneRequest): Promise<Response> {
+    const { traceparent } = request;
+    return traceparent === undefined ? this.#send(request) : inTrace({ ...currentTrace(), traceparent }, () => this.#send(request));
+  }
+
+  async #send(request: ControlPlaneRequest): Promise<Response> {
     const { identity, tokens } = this.#open();
     const first = await this.#attempt(request, identity, tokens);
     if (first.response.status !== 401) return first.response;
@@ -45,16 +56,29 @@ export class WorkerClient implements ControlPlane {
   #open(): { identity: Identity; tokens: TokenClient } {
     if (this.#revoked !== undefined) throw this.#revoked;
     if (this.#session !== undefined) return this.#session;
+    const identity = this.#identity();
+    const deps = { table: this.#table, fetch: this.#fetch, clock: this.#clock, skew: this.#skew };
+    this.#session = { identity, tokens: new TokenClient({ ...deps, identity: () => this.#sameHost(identity) }) };
+    return this.#session;
+  }
+
+  #identity(): Identity {
     const identity = this.#table.get();
     if (identity === undefined) throw notEnrolled();
     if (identity.revokedAt !== undefined) throw this.#revoke(identity);
-    this.#session = { identity, tokens: new TokenClient(identity, { fetch: this.#fetch, clock: this.#clock }) };
-    return this.#session;
+    return identity;
+  }
+
+  /** The identity with the keys that it has now. Enrolled anew, this host is another one: this session is not its. */
+  #sameHost(session: Identity): Identity {
+    const now = this.#identity();
+    return now.host === session.host ? now : session;
   }
 
   async #attempt(request: ControlPlaneRequest, identity: Identity, tokens: TokenClient): Promise<{ response: Response; token: string }> {
     const token = await this.#token(tokens, identity, request.signal);
     const { method, path, json, body, timeoutMs, signal } = request;
+    const sentAt = this.#clock.now();
     const response = await exchange(
       this.#fetch,
       `${identity.origin}${path}`,
@@ -70,6 +94,7 @@ export class WorkerClient implements ControlPlane {
       },
       { timeoutMs, signal },
     );
+    this.#skew?.saw(response.headers.get("date"), sentAt, this.#clock.now());
     return { response, token };
   }
 

@@ -6,6 +6,7 @@ import type { ControlPlane } from "../control-plane/control-plane.ts";
 import { isFinal } from "../control-plane/poll-loop.ts";
 import { AgentError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
+import type { Work } from "../tracing/work.ts";
 import type { Host } from "./host.ts";
 import type { RunnableKind } from "./job-kind.ts";
 import { JobStopped, outcomeOf, type StopReason } from "./outcomes.ts";
@@ -26,6 +27,8 @@ export interface ActiveJobDeps {
   plane: ControlPlane;
   clock: Clock;
   log: Logger;
+  /** What metrics and traces see of it. */
+  work: Work;
   interrupted: boolean;
   /** Its turn has come. */
   onBegin: () => void;
@@ -51,7 +54,7 @@ export class ActiveJob {
   }
 
   start(): void {
-    this.ended = this.#run().catch(this.#deps.onFatal);
+    this.ended = this.#deps.work.run(() => this.#run()).catch(this.#deps.onFatal);
   }
 
   /** The first reason counts. */
@@ -75,7 +78,10 @@ export class ActiveJob {
       notice: interrupted ? INTERRUPTED_NOTICE : undefined,
     });
     const aside = [sender.run(done.signal), this.#watchDeadline(done.signal)].map((task) => task.catch(this.#deps.onFatal));
-    const outcome = await this.#attempt((progress) => sender.report(progress));
+    const outcome = await this.#attempt((progress) => {
+      this.#deps.work.phase(progress.phase);
+      sender.report(progress);
+    });
     done.abort();
     await Promise.all(aside);
     onEnd(outcome);

@@ -1,3 +1,6 @@
+import type { BackupResult } from "../../schemas/index.ts";
+import type { BackupRequest } from "../backup/engine.ts";
+import type { ServerConfig } from "../config/host-config.ts";
 import { AgentError } from "../errors.ts";
 import type { Lock } from "../state/lock.ts";
 import { type Host, serverOf } from "./host.ts";
@@ -6,36 +9,56 @@ import { type JobContext, jobKind } from "./job-kind.ts";
 /** How often a job looks whether a backup by hand of the same server has ended, in milliseconds. */
 const LOCK_RETRY_MS = 1000;
 
+/** What a backup needs from whoever runs it: a job, or a schedule. */
+export type BackupContext = Omit<JobContext, "job">;
+
 /** Backs up one server into the store that the host's config names. */
 export const backupJob = jobKind(
   "backup",
-  async ({ server: id, note }, context) => {
-    const { host, job, clock, log, report, signal } = context;
-    const server = serverOf(host, id);
-    const lock = await waitForLock(id, context);
-    try {
-      const store = host.storeOf(server);
-      if (context.interrupted) await store.cleanUp(id);
-      return await host.engineOf(server).backup({ server, store, note, job: { id: job.id, lease: job.lease }, report, signal, clock, log });
-    } finally {
-      lock.release();
-    }
+  ({ server: id, note }, context) => {
+    const { id: job, lease } = context.job;
+    return whileLocked(id, context, (server) => backUp(server, { note, job: { id: job, lease } }, context));
   },
   {
     // The disk is the bottleneck: two at once make both slower, and the game too.
     atOnce: 1,
-    cleanUp: async ({ server: id }, host) => {
-      const server = host.servers.find((candidate) => candidate.id === id);
-      const lock = server === undefined ? undefined : host.lockBackup(id);
-      if (server === undefined || lock === undefined) return;
-      try {
-        await host.storeOf(server).cleanUp(id);
-      } finally {
-        lock.release();
-      }
-    },
+    cleanUp: ({ server: id }, host) => cleanUpBackup(id, host),
   },
 );
+
+/** Does `work` while nobody else backs this server up. The signal bounds the wait for that. */
+export async function whileLocked<T>(id: string, context: BackupContext, work: (server: ServerConfig) => Promise<T>): Promise<T> {
+  const server = serverOf(context.host, id);
+  const lock = await waitForLock(id, context);
+  try {
+    return await work(server);
+  } finally {
+    lock.release();
+  }
+}
+
+/** Makes one backup. Whoever calls it holds the server's lock. */
+export async function backUp(
+  server: ServerConfig,
+  asked: Pick<BackupRequest, "note" | "job">,
+  { host, report, signal, interrupted, clock, log }: BackupContext,
+): Promise<BackupResult> {
+  const store = host.storeOf(server);
+  if (interrupted) await store.cleanUp(server.id);
+  return host.engineOf(server).backup({ ...asked, server, store, report, signal, clock, log });
+}
+
+/** Removes what a backup that will not be made again has left behind, unless another one is at work. */
+export async function cleanUpBackup(id: string, host: Host): Promise<void> {
+  const server = host.servers.find((candidate) => candidate.id === id);
+  const lock = server === undefined ? undefined : host.lockBackup(id);
+  if (server === undefined || lock === undefined) return;
+  try {
+    await host.storeOf(server).cleanUp(id);
+  } finally {
+    lock.release();
+  }
+}
 
 /** @throws AgentError `backup-running` */
 export function lockOrRefuse(host: Host, id: string): Lock {
@@ -45,7 +68,7 @@ export function lockOrRefuse(host: Host, id: string): Lock {
 }
 
 /** The job's deadline bounds the wait, through the signal. */
-async function waitForLock(id: string, { host, report, signal, clock }: JobContext): Promise<Lock> {
+async function waitForLock(id: string, { host, report, signal, clock }: BackupContext): Promise<Lock> {
   for (;;) {
     signal.throwIfAborted();
     const lock = host.lockBackup(id);

@@ -1,4 +1,4 @@
-import type { HostLoad, ServerStatus } from "../../schemas/index.ts";
+import type { AnnouncedSchedule, HostLoad, SchedulePayload, ServerStatus } from "../../schemas/index.ts";
 import type { BackupEngine } from "../backup/engine.ts";
 import type { ArchiveStore } from "../backup/stores/store.ts";
 import type { ServerConfig } from "../config/host-config.ts";
@@ -14,6 +14,10 @@ export interface Host {
   load(): Promise<HostLoad | undefined>;
   /** Undefined while somebody else backs this server up: another job, or a person by hand. */
   lockBackup(server: string): Lock | undefined;
+  /** Whether a backup would hold the same content as the last one did, which is still there. Whoever asks holds the server's lock. */
+  unchanged(server: ServerConfig, signal: AbortSignal): Promise<boolean>;
+  /** Pauses or resumes schedules of a server. Answers all that it has. */
+  changeSchedules(change: SchedulePayload): AnnouncedSchedule[];
 }
 
 /** @throws AgentError `unknown-server` */

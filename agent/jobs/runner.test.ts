@@ -117,7 +117,7 @@ describe("the job runner", () => {
     await eventually(() => state.journal.get(job.id) === undefined, "it is dropped");
     expect(held.stopped).toHaveLength(1);
     expect(job.outcomes).toEqual([]);
-    expect(lines.some(({ msg, level }) => level === 40 && msg.includes("not ours any more"))).toBe(true);
+    await eventually(() => lines.some(({ msg, level }) => level === 40 && msg.includes("not ours any more")), "it is said");
     held.release();
     worker.fault = undefined;
     worker.jobs.expire(job);

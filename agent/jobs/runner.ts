@@ -1,13 +1,28 @@
 import * as z from "zod/mini";
-import { type Job, type JobId, jobId, job as jobSchema, type LeaseId, leaseId, type Outcome } from "../../schemas/index.ts";
+import {
+  type Job,
+  type JobId,
+  type JobKind,
+  jobId,
+  job as jobSchema,
+  type LeaseId,
+  leaseId,
+  newTraceparent,
+  type Outcome,
+  traceIdOf,
+} from "../../schemas/index.ts";
 import type { Clock } from "../clock.ts";
 import type { ControlPlane } from "../control-plane/control-plane.ts";
+import { Telemetry } from "../health/telemetry.ts";
 import type { Logger } from "../logger.ts";
 import type { JournalEntry } from "../state/journal-table.ts";
 import type { AgentState } from "../state/state.ts";
+import { endOf } from "../tracing/work.ts";
 import { ActiveJob } from "./active-job.ts";
 import type { Host } from "./host.ts";
+import { factsOf, workOf } from "./job-facts.ts";
 import type { JobKinds } from "./kinds.ts";
+import { OddJobs } from "./odd-jobs.ts";
 import { failed, type StopReason } from "./outcomes.ts";
 import { Slots } from "./slots.ts";
 
@@ -19,7 +34,7 @@ export const INTERRUPTIONS_MAX = 3;
 const LEASES_MAX = 16;
 
 export interface RunnerDeps {
-  state: Pick<AgentState, "journal" | "outbox" | "transaction">;
+  state: Pick<AgentState, "journal" | "outbox" | "uploads" | "backups" | "transaction">;
   host: Host;
   kinds: JobKinds;
   plane: ControlPlane;
@@ -29,6 +44,7 @@ export interface RunnerDeps {
   onResult: () => void;
   /** Something happened after which the agent must stop. */
   onFatal: (error: unknown) => void;
+  telemetry?: Telemetry;
 }
 
 /** Does the jobs that the guild gives: each is written down first, runs once, and its outcome goes to the outbox. */
@@ -36,10 +52,14 @@ export class JobRunner {
   readonly #deps: RunnerDeps;
   readonly #active = new Map<JobId, ActiveJob>();
   readonly #slots: Record<string, Slots>;
+  readonly #telemetry: Telemetry;
+  readonly #odd: OddJobs;
   #stopping = false;
 
   constructor(deps: RunnerDeps) {
     this.#deps = deps;
+    this.#telemetry = deps.telemetry ?? new Telemetry(deps);
+    this.#odd = new OddJobs(deps.log);
     this.#slots = Object.fromEntries(Object.entries(deps.kinds).map(([kind, { atOnce }]) => [kind, new Slots(atOnce)]));
   }
 
@@ -48,11 +68,21 @@ export class JobRunner {
     return this.#stopping ? 0 : Math.max(0, MAX_JOBS - this.#active.size);
   }
 
+  /** The turns of a kind of job, for work of the same kind that the guild did not ask for. */
+  slotsOf(kind: JobKind): Slots {
+    return this.#slots[kind] ?? new Slots(1);
+  }
+
   /** Leases to renew: of jobs at work, and of those whose result is not delivered yet. */
   get leases(): { job: JobId; lease: LeaseId }[] {
     const active = [...this.#active.values()].map(({ job }) => ({ job: job.id, lease: job.lease }));
     const waiting = this.#deps.state.outbox.leases().filter(({ job }) => !this.#active.has(job));
     return [...active, ...waiting].slice(0, LEASES_MAX);
+  }
+
+  /** Jobs that were not carried out, since the guild should not have given them. */
+  get oddJobs(): number {
+    return this.#odd.count;
   }
 
   /** Takes up what a process before this one did not finish. Call once, before the first job. */
@@ -64,7 +94,8 @@ export class JobRunner {
   accept(offers: readonly unknown[]): void {
     for (const offer of offers) {
       const parsed = jobSchema.safeParse(offer);
-      if (parsed.success) this.#accept(parsed.data);
+      // A control plane that knows no traces gives none: it begins here, and is journaled with the job.
+      if (parsed.success) this.#accept({ traceparent: newTraceparent(), ...parsed.data });
       else this.#refuse(offer);
     }
   }
@@ -88,7 +119,7 @@ export class JobRunner {
 
   #accept(job: Job): void {
     const { state, clock, log, onResult } = this.#deps;
-    const facts = { job: job.id, kind: job.kind, attempt: job.attempt };
+    const facts = { ...factsOf(job), attempt: job.attempt };
     const active = this.#active.get(job.id);
     if (active !== undefined) {
       // The guild thought it lost. It is at work: go on under the new lease.
@@ -109,7 +140,9 @@ export class JobRunner {
     }
     if (this.room === 0) {
       log.warn(facts, "more jobs came than there is room for; this one is handed back");
-      this.#settle(job, { state: "returned", reason: "the host is busy with other jobs" });
+      const outcome: Outcome = { state: "returned", reason: "the host is busy with other jobs" };
+      this.#telemetry.work(workOf(job)).end(endOf(outcome));
+      this.#settle(job, outcome);
       return;
     }
     state.transaction(() => {
@@ -125,6 +158,7 @@ export class JobRunner {
     const { state, clock, log, onResult } = this.#deps;
     const named = z.object({ id: jobId, lease: leaseId, kind: z.optional(z.string()) }).safeParse(offer);
     if (!named.success) {
+      this.#odd.note("unreadable");
       log.error("the control plane sent a job that cannot be read; update this agent");
       return;
     }
@@ -133,6 +167,7 @@ export class JobRunner {
     const outcome = known
       ? failed("bad-job", `this agent cannot read the ${kind} job; update it`)
       : failed("unknown-job-kind", `this agent does not know the job kind "${(kind ?? "").slice(0, 40)}"; update it`);
+    this.#odd.note(known ? "unreadable" : "unknown-kind", { job: id, kind });
     log.error({ job: id, kind }, "the control plane sent a job that this version does not know");
     state.outbox.putResult(id, lease, outcome, clock.now());
     onResult();
@@ -145,7 +180,7 @@ export class JobRunner {
       return;
     }
     const interruptions = state.journal.interrupted(job.id);
-    const facts = { job: job.id, kind: job.kind, interruptions };
+    const facts = { ...factsOf(job), interruptions };
     if (interruptions < INTERRUPTIONS_MAX) {
       log.warn(facts, "the agent was interrupted in the middle of this job; it starts again");
       this.#start(job, true);
@@ -153,28 +188,30 @@ export class JobRunner {
     }
     log.error(facts, "the agent was interrupted in the middle of this job too often; it is given up");
     await kinds[job.kind].cleanUp(job, host).catch((error: unknown) => log.warn({ ...facts, err: error }, "could not clean up"));
-    this.#settle(
-      job,
-      failed(
-        "agent-interrupted",
-        `the agent was interrupted ${interruptions} times in the middle of this job; see its log on the host, then start it again`,
-      ),
+    const outcome = failed(
+      "agent-interrupted",
+      `the agent was interrupted ${interruptions} times in the middle of this job; see its log on the host, then start it again`,
     );
+    this.#telemetry.work(workOf(job)).end(endOf(outcome));
+    this.#settle(job, outcome);
   }
 
   #start(job: Job, interrupted: boolean): void {
     const { host, kinds, plane, clock, log, state, onFatal } = this.#deps;
+    const work = this.#telemetry.work(workOf(job));
     const active = new ActiveJob(job, {
       host,
       kind: kinds[job.kind],
-      slots: this.#slots[job.kind] ?? new Slots(1),
+      slots: this.slotsOf(job.kind),
       plane,
       clock,
-      log: log.child({ job: job.id }),
+      log: log.child({ job: job.id, trace: traceIdOf(work.traceparent) }),
+      work,
       interrupted,
       onBegin: () => state.journal.begin(job.id),
       onEnd: (outcome) => {
         this.#active.delete(job.id);
+        work.end(endOf(outcome));
         this.#end(active, outcome);
       },
       onFatal,
@@ -186,15 +223,24 @@ export class JobRunner {
   #end({ job, stopped }: ActiveJob, outcome: Outcome | null): void {
     const { state, clock, log } = this.#deps;
     if (outcome === null) {
-      log.warn({ job: job.id, why: stopped }, "the job is not ours any more; it was stopped and its result is dropped");
+      log.warn({ ...factsOf(job), why: stopped }, "the job is not ours any more; it was stopped and its result is dropped");
       state.journal.forget(job.id);
     } else if (stopped === "stale" && outcome.state === "succeeded") {
       // It was done before the word came. Should the guild ask again, the answer is there.
-      log.warn({ job: job.id }, "the job was done when the guild had given it up already; its result is kept and not sent");
-      state.journal.finish(job.id, outcome, clock.now());
+      log.warn(factsOf(job), "the job was done when the guild had given it up already; its result is kept and not sent");
+      state.transaction(() => this.#finish(job, outcome, clock.now()));
     } else {
       this.#settle(job, outcome);
     }
+  }
+
+  /** Writes the outcome down. From now on its archive is told of, and stays. */
+  #finish(job: Job, outcome: Outcome, now: number): void {
+    const { journal, uploads, backups } = this.#deps.state;
+    journal.finish(job.id, outcome, now);
+    if (outcome.state !== "succeeded" || outcome.kind !== "backup") return;
+    uploads.told(outcome.result);
+    backups.put(outcome.result);
   }
 
   #settle(job: Job, outcome: Outcome): void {
@@ -204,10 +250,12 @@ export class JobRunner {
       // A job handed back runs again when it comes again. So does a cancelled one: the guild would not give it again had it meant the
       // job and not its stale lease.
       if (outcome.state === "returned" || outcome.state === "cancelled") state.journal.forget(job.id);
-      else state.journal.finish(job.id, outcome, now);
+      else this.#finish(job, outcome, now);
       state.outbox.putResult(job.id, job.lease, outcome, now);
     });
-    const facts = { job: job.id, kind: job.kind, ...(outcome.state === "failed" ? { code: outcome.error.code } : {}) };
+    if (outcome.state === "failed" && outcome.error.code === "unknown-server")
+      this.#odd.note("unknown-server", { job: job.id, kind: job.kind });
+    const facts = { ...factsOf(job), ...(outcome.state === "failed" ? { code: outcome.error.code } : {}) };
     if (outcome.state === "failed") log.error(facts, `the job failed: ${outcome.error.message}`);
     else log.info(facts, `the job ended: ${outcome.state}`);
     onResult();

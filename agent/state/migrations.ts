@@ -45,4 +45,44 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX uploads_server ON uploads (server);
   `,
+  `
+  ALTER TABLE identity ADD COLUMN next_key TEXT;
+  `,
+  `
+  CREATE TABLE schedules (
+    server TEXT NOT NULL,
+    name TEXT NOT NULL,
+    cron TEXT NOT NULL,
+    zone TEXT NOT NULL,
+    grace_start_s INTEGER NOT NULL,
+    grace_finish_s INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    paused INTEGER NOT NULL CHECK (paused IN (0, 1)),
+    paused_until INTEGER,
+    last_started_at INTEGER,
+    settled TEXT NOT NULL,
+    PRIMARY KEY (server, name)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE scheduled_runs (
+    server TEXT NOT NULL,
+    schedule TEXT NOT NULL,
+    nominal INTEGER NOT NULL,
+    started_at INTEGER NOT NULL,
+    catch_up INTEGER NOT NULL CHECK (catch_up IN (0, 1)),
+    traceparent TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('running', 'stopped')),
+    interruptions INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (server, schedule, nominal)
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  CREATE TABLE last_backups (
+    server TEXT PRIMARY KEY,
+    ended_at REAL NOT NULL,
+    duration_ms REAL NOT NULL,
+    bytes INTEGER NOT NULL,
+    source_bytes INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

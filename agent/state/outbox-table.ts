@@ -79,6 +79,12 @@ export class OutboxTable {
     return Number(this.#db.prepare("SELECT count(*) AS n FROM outbox").get()?.n ?? 0);
   }
 
+  /** When the message that has waited longest was put here, or undefined when none waits. */
+  oldestAt(): number | undefined {
+    const found = this.#db.prepare("SELECT min(created_at) AS at FROM outbox").get();
+    return typeof found?.at === "number" ? found.at : undefined;
+  }
+
   delay(id: number, nextAt: number): void {
     this.#db.prepare("UPDATE outbox SET attempts = attempts + 1, next_at = ? WHERE id = ?").run(nextAt, id);
   }

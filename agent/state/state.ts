@@ -1,22 +1,31 @@
-import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { Clock } from "../clock.ts";
 import { AgentError, EXIT } from "../errors.ts";
+import { BackupsTable } from "./backups-table.ts";
 import { IdentityTable } from "./identity-table.ts";
 import { JournalTable } from "./journal-table.ts";
 import { APPLICATION_ID, MIGRATIONS } from "./migrations.ts";
 import { OutboxTable } from "./outbox-table.ts";
+import { RunsTable } from "./runs-table.ts";
+import { SchedulesTable } from "./schedules-table.ts";
 import { BUSY_TIMEOUT_MS, corrupt, loadSqlite, stateError, transaction } from "./sqlite.ts";
 import { UploadsTable } from "./uploads-table.ts";
+import { narrowAccess } from "./windows-access.ts";
 
 /** What the agent remembers between two runs, in one SQLite database. Several processes may have it open at the same time. */
 export interface AgentState {
   readonly file: string;
+  /** What a person should see to, such as who may read the file. */
+  readonly warnings: readonly string[];
   readonly identity: IdentityTable;
   readonly journal: JournalTable;
   readonly outbox: OutboxTable;
   readonly uploads: UploadsTable;
+  readonly backups: BackupsTable;
+  readonly schedules: SchedulesTable;
+  readonly runs: RunsTable;
   /** All of `work` is kept, or nothing. */
   transaction<T>(work: () => T): T;
   close(): void;
@@ -27,13 +36,13 @@ export interface AgentState {
  * @throws AgentError `state-corrupt`, `state-newer`, `state-foreign`, `state-unwritable`, `state-busy`
  */
 export function openState(file: string, clock: Clock): AgentState {
-  ensureFile(file);
+  const warnings = ensureFile(file);
   let db: DatabaseSync | undefined;
   try {
     const { DatabaseSync } = loadSqlite();
     db = new DatabaseSync(file);
     prepare(db, file);
-    return connect(db, file, clock);
+    return connect(db, { file, warnings, clock });
   } catch (error) {
     if (db?.isOpen) db.close();
     throw stateError(error, file);
@@ -41,11 +50,21 @@ export function openState(file: string, clock: Clock): AgentState {
 }
 
 /** The private key lies in this file: only its owner may read it. SQLite gives its side files the same mode. */
-function ensureFile(file: string): void {
+function ensureFile(file: string): string[] {
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    closeSync(openSync(file, "a", 0o600));
-    if (process.platform !== "win32") chmodSync(file, 0o600);
+    const folder = dirname(file);
+    const madeFolder = mkdirSync(folder, { recursive: true, mode: 0o700 }) !== undefined;
+    if (process.platform !== "win32") {
+      closeSync(openSync(file, "a", 0o600));
+      chmodSync(file, 0o600);
+      return [];
+    }
+    const madeFile = !existsSync(file);
+    // Before there is anything in it, so that nobody can open what the key will be written to.
+    const narrowed = madeFolder ? narrowAccess({ kind: "folder", path: folder }, process.env) : undefined;
+    closeSync(openSync(file, "a"));
+    const warning = madeFolder || !madeFile ? narrowed : narrowAccess({ kind: "file", path: file }, process.env);
+    return warning === undefined ? [] : [warning];
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new AgentError("state-unwritable", `cannot write the state database ${file}: ${why}. Check its owner and its folder`, {
@@ -96,13 +115,17 @@ function pragma(db: DatabaseSync, name: string): unknown {
   return Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0];
 }
 
-function connect(db: DatabaseSync, file: string, clock: Clock): AgentState {
+function connect(db: DatabaseSync, { file, warnings, clock }: { file: string; warnings: readonly string[]; clock: Clock }): AgentState {
   return {
     file,
+    warnings,
     identity: new IdentityTable(db),
     journal: new JournalTable(db),
     outbox: new OutboxTable(db),
     uploads: new UploadsTable(db, clock),
+    backups: new BackupsTable(db),
+    schedules: new SchedulesTable(db),
+    runs: new RunsTable(db),
     transaction: (work) => transaction(db, work),
     close: () => {
       if (db.isOpen) db.close();

@@ -158,7 +158,11 @@ describe("the uploads table", () => {
     uploads.begun(two, "cave", "b.zip");
     uploads.begun(three, "island", "c.zip");
     uploads.ended(one);
-    expect(uploads.open("island")).toEqual([{ upload: three, name: "c.zip" }]);
+    expect(uploads.open("island")).toEqual([{ ref: three, name: "c.zip" }]);
+    uploads.told(backupResult("cave", { archive: "c.zip" }));
+    expect(uploads.open("island")).toHaveLength(1);
+    uploads.told(backupResult("island", { archive: "c.zip" }));
+    expect(uploads.open("island")).toEqual([]);
     uploads.clear();
     expect(uploads.open("cave")).toEqual([]);
   });

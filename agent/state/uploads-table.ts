@@ -1,11 +1,11 @@
 import type { DatabaseSync } from "node:sqlite";
 import * as z from "zod/mini";
-import { type UploadId, uploadId } from "../../schemas/index.ts";
+import type { BackupResult } from "../../schemas/index.ts";
 import type { Clock } from "../clock.ts";
 
-const row = z.object({ upload: uploadId, name: z.string() });
+const row = z.object({ ref: z.string(), name: z.string() });
 
-/** Uploads that were begun and neither completed nor aborted: what a crash leaves behind on the control plane. */
+/** Archives that were begun and whose result is not safe in journal or outbox yet: what a crash leaves behind. See UploadJournal. */
 export class UploadsTable {
   readonly #db: DatabaseSync;
   readonly #clock: Clock;
@@ -15,19 +15,24 @@ export class UploadsTable {
     this.#clock = clock;
   }
 
-  begun(upload: UploadId, server: string, name: string): void {
+  begun(ref: string, server: string, name: string): void {
     this.#db
       .prepare("INSERT OR REPLACE INTO uploads (upload, server, name, begun_at) VALUES (?, ?, ?, ?)")
-      .run(upload, server, name, this.#clock.now());
+      .run(ref, server, name, this.#clock.now());
   }
 
-  ended(upload: UploadId): void {
-    this.#db.prepare("DELETE FROM uploads WHERE upload = ?").run(upload);
+  ended(ref: string): void {
+    this.#db.prepare("DELETE FROM uploads WHERE upload = ?").run(ref);
+  }
+
+  /** The result that tells of an archive is safe. Call it in the transaction that makes it so. */
+  told({ server, archive }: BackupResult): void {
+    this.#db.prepare("DELETE FROM uploads WHERE server = ? AND name = ?").run(server, archive);
   }
 
   /** Oldest first. */
-  open(server: string): { upload: UploadId; name: string }[] {
-    const rows = this.#db.prepare("SELECT upload, name FROM uploads WHERE server = ? ORDER BY begun_at, upload").all(server);
+  open(server: string): { ref: string; name: string }[] {
+    const rows = this.#db.prepare("SELECT upload AS ref, name FROM uploads WHERE server = ? ORDER BY begun_at, upload").all(server);
     return rows.map((found) => row.parse(found));
   }
 

@@ -3,9 +3,9 @@ import { fileURLToPath } from "node:url";
 import { runCli } from "../cli/program.ts";
 
 /** Runs a command line in this process and answers what it printed. */
-export async function cli(args: string[], given: { env?: NodeJS.ProcessEnv; isTTY?: boolean } = {}) {
+export async function cli(args: string[], given: { env?: NodeJS.ProcessEnv; isTTY?: boolean; gamesFolder?: string } = {}) {
   const [out, err] = [stream(given.isTTY), stream(given.isTTY)];
-  const gamesFolder = fileURLToPath(new URL("../../games", import.meta.url));
+  const gamesFolder = given.gamesFolder ?? fileURLToPath(new URL("../../games", import.meta.url));
   const code = await runCli(args, { out: out.stream, err: err.stream, env: given.env ?? {}, gamesFolder });
   return { code, out: out.text(), err: err.text() };
 }

@@ -16,6 +16,8 @@ export interface Answer {
   json?: unknown;
   body?: Buffer | string;
   headers?: Record<string, string>;
+  /** The connection is cut in place of the answer. */
+  lost?: boolean;
 }
 
 /** A refusal with the body that every refusal of the Worker has. */
@@ -81,6 +83,7 @@ export class FakeHttp {
       body: Buffer.concat(chunks),
       gone: gone.signal,
     });
+    if (answer.lost === true) response.destroy();
     if (response.destroyed) return;
     const body = answer.json === undefined ? (answer.body ?? "") : JSON.stringify(answer.json);
     response.writeHead(answer.status, { ...(answer.json === undefined ? {} : { "content-type": "application/json" }), ...answer.headers });

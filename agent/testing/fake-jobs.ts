@@ -11,6 +11,7 @@ import {
   type Report,
   report,
   resultRequest,
+  type Traceparent,
 } from "../../schemas/index.ts";
 import { type Answer, type Asked, refused } from "./fake-http.ts";
 
@@ -23,6 +24,7 @@ export interface FakeJob {
   lease?: LeaseId;
   attempt: number;
   deadline: number;
+  traceparent?: Traceparent;
   cancel: boolean;
   progress: Progress[];
   /** Every outcome that was accepted. */
@@ -44,7 +46,7 @@ export class FakeJobs {
   problems: { code: string; message: string }[] = [];
   readonly #waiting = new Set<() => void>();
 
-  enqueue(kind: Job["kind"], payload: unknown, given: { deadline?: number } = {}): FakeJob {
+  enqueue(kind: Job["kind"], payload: unknown, given: { deadline?: number; traceparent?: Traceparent } = {}): FakeJob {
     const deadline = given.deadline ?? Date.now() + 3_600_000;
     const job: FakeJob = {
       id: newId("job"),
@@ -53,6 +55,7 @@ export class FakeJobs {
       state: "queued",
       attempt: 0,
       deadline,
+      traceparent: given.traceparent,
       cancel: false,
       progress: [],
       outcomes: [],
@@ -141,8 +144,8 @@ export class FakeJobs {
       job.state = "leased";
       job.lease = newId("lease");
       job.attempt += 1;
-      const { id, lease, kind, payload, attempt, deadline } = job;
-      return { id, lease, leaseSeconds: this.leaseSeconds, attempt, deadline, kind, payload };
+      const { id, lease, kind, payload, attempt, deadline, traceparent } = job;
+      return { id, lease, leaseSeconds: this.leaseSeconds, attempt, deadline, traceparent, kind, payload };
     });
     return { jobs: [...jobs, ...raw], cancel, problems };
   }

@@ -1,4 +1,4 @@
-import { importJWK, jwtVerify, SignJWT } from "jose";
+import { errors, importJWK, jwtVerify, SignJWT } from "jose";
 import {
   ACCESS_TOKEN_LIFE_S,
   ASSERTION_LIFE_S,
@@ -12,8 +12,9 @@ import {
 import { FakeArchives } from "./fake-archives.ts";
 import { type Answer, type Asked, FakeHttp, refused } from "./fake-http.ts";
 import { FakeJobs } from "./fake-jobs.ts";
+import { FakeRotation } from "./fake-rotation.ts";
 
-interface FakeHost {
+export interface FakeHost {
   id: HostId;
   tenant: string;
   publicKey: string;
@@ -31,12 +32,17 @@ export type Fault = (asked: Asked) => Answer | undefined | Promise<Answer | unde
 export class FakeWorker {
   readonly jobs = new FakeJobs();
   readonly archives = new FakeArchives();
+  readonly rotation = new FakeRotation(this);
   readonly hosts = new Map<HostId, FakeHost>();
   /** Every request, in order. */
   readonly log: { method: string; path: string; userAgent: string | undefined }[] = [];
   readonly tenant = `12345678-${randomText(8)}`;
   /** Asked first, for every request. */
   fault: Fault | undefined;
+  /** Says, once a request was carried out, whether its answer is lost on the way. */
+  loses: (asked: Asked) => boolean = () => false;
+  /** How far this Worker's clock is ahead of ours, in milliseconds. */
+  aheadMs = 0;
   tokensIssued = 0;
   /** Requests that came with a token that was not good. */
   tokensRefused = 0;
@@ -87,8 +93,13 @@ export class FakeWorker {
   async #handle(asked: Asked): Promise<Answer> {
     const { method, path, headers } = asked;
     this.log.push({ method, path, userAgent: headers["user-agent"] });
-    const fault = await this.fault?.(asked);
-    if (fault !== undefined) return fault;
+    const answer = (await this.fault?.(asked)) ?? (await this.#answer(asked));
+    const date = new Date(Date.now() + this.aheadMs).toUTCString();
+    return { ...answer, headers: { date, ...answer.headers }, lost: answer.lost === true || this.loses(asked) };
+  }
+
+  async #answer(asked: Asked): Promise<Answer> {
+    const { path } = asked;
     if (path === "/v1/enroll") return this.#enroll(asked);
     if (path === "/v1/token") return this.#token(asked);
     const refusal = await this.#authenticate(asked);
@@ -98,6 +109,7 @@ export class FakeWorker {
   #route(asked: Asked): Answer | Promise<Answer> {
     const { method, path } = asked;
     if (method === "POST" && path === "/v1/poll") return this.jobs.poll(asked);
+    if (method === "POST" && path === "/v1/rotate") return this.rotation.rotate(asked);
     if (method === "POST" && path === "/v1/reports") return this.jobs.report(asked);
     if (method === "POST" && path === "/v1/archives") return this.archives.begin(asked);
     const [, jobId, verb] = /^\/v1\/jobs\/(job_[0-9a-z]{16})\/(progress|result)$/.exec(path) ?? [];
@@ -147,11 +159,14 @@ export class FakeWorker {
         algorithms: ["EdDSA"],
         requiredClaims: ["jti", "iat", "exp"],
         maxTokenAge: `${ASSERTION_LIFE_S}s`,
+        currentDate: new Date(Date.now() + this.aheadMs),
       });
       if (payload.tenant !== host.tenant || this.#seenAssertions.has(String(payload.jti))) return refused(401, "assertion-invalid");
       this.#seenAssertions.add(String(payload.jti));
-    } catch {
-      return refused(401, "assertion-invalid");
+    } catch (error) {
+      const late = error instanceof errors.JWTExpired;
+      const early = error instanceof errors.JWTClaimValidationFailed && error.claim === "iat";
+      return refused(401, late || early ? "clock-skew" : "assertion-invalid");
     }
     this.tokensIssued += 1;
     const token = await new SignJWT()
@@ -177,6 +192,6 @@ export class FakeWorker {
   }
 }
 
-function keyOf(publicKey: string) {
+export function keyOf(publicKey: string) {
   return importJWK({ kty: "OKP", crv: "Ed25519", x: publicKey }, "EdDSA");
 }

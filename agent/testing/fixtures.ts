@@ -92,6 +92,7 @@ export function serverConfig(id: string, folder = "/srv/game"): ServerConfig {
       exclude: [],
       store: { type: "local", folder: "/srv/backups" },
       retention: { keepLast: 3 },
+      schedules: [],
       compression: 1,
     },
   };
@@ -130,7 +131,12 @@ export function serverStatus(server: string): ServerStatus {
 export function testHost(
   stateFile: string,
   servers: ServerConfig[],
-  given: { backup?: BackupEngine["backup"]; cleaned?: string[] } = {},
+  given: {
+    backup?: BackupEngine["backup"];
+    cleaned?: string[];
+    unchanged?: Host["unchanged"];
+    changeSchedules?: Host["changeSchedules"];
+  } = {},
 ): Host {
   const store: ArchiveStore = {
     type: "local",
@@ -145,5 +151,7 @@ export function testHost(
     observe: async ({ id }) => serverStatus(id),
     load: async () => undefined,
     lockBackup: (server) => takeLock(backupLockFile(stateFile, server)),
+    unchanged: given.unchanged ?? (async () => false),
+    changeSchedules: given.changeSchedules ?? (() => []),
   };
 }

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { cp } from "node:fs/promises";
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { onTestFinished } from "vitest";
+import { afterAll, beforeAll, onTestFinished } from "vitest";
 import { buildAgent } from "../../scripts/build.ts";
 
 /** Builds the program into a folder that holds nothing else: no package.json, no node_modules. Answers the path of the bundle. */
@@ -10,6 +11,22 @@ export async function installProgram(folder: string): Promise<string> {
   await cp(fileURLToPath(new URL("../../games", import.meta.url)), join(folder, "games"), { recursive: true });
   const { outfile } = await buildAgent(join(folder, "dist/reconsync.js"));
   return outfile;
+}
+
+/** Installs the program for all tests of a file, and takes it away after them. */
+export function programOfFile(): { readonly bundle: string } {
+  let home = "";
+  let bundle = "";
+  beforeAll(async () => {
+    home = await mkdtemp(join(tmpdir(), "reconsync-program-"));
+    bundle = await installProgram(home);
+  });
+  afterAll(() => rm(home, { recursive: true, force: true, maxRetries: 5 }));
+  return {
+    get bundle() {
+      return bundle;
+    },
+  };
 }
 
 /** How a program ended. */

@@ -9,6 +9,13 @@ interface Answer {
   data?: { embeds?: { title?: string; description?: string }[] };
 }
 
+/** A signed request, ready to be sent. */
+interface Signed {
+  method: "POST";
+  headers: Record<string, string>;
+  body: string;
+}
+
 /**
  * The least that plays Discord: it signs commands and takes every message at once. The sandbox checks each body, which is right for tests
  * and too slow beside a measurement in milliseconds.
@@ -41,22 +48,34 @@ export class Discord {
   }
 
   /** A command such as `backup now`, ready to be sent: signed, as Discord would. */
-  command(name: string, options: Record<string, string>): { method: "POST"; headers: Record<string, string>; body: string } {
+  command(name: string, options: Record<string, string>): Signed {
+    return this.#interaction(
+      2,
+      name,
+      Object.entries(options).map(([key, value]) => ({ name: key, type: 3, value })),
+    );
+  }
+
+  /** What Discord asks while a member types into an option. */
+  completion(name: string, option: string, typed: string): Signed {
+    return this.#interaction(4, name, [{ name: option, type: 3, value: typed, focused: true }]);
+  }
+
+  #interaction(type: 2 | 4, name: string, values: object[]): Signed {
     this.#lastId += 1n;
     const id = this.#lastId.toString();
-    const [word = "", subcommand = ""] = name.split(" ");
-    const values = Object.entries(options).map(([key, value]) => ({ name: key, type: 3, value }));
+    const [word = "", subcommand] = name.split(" ");
     const body = JSON.stringify({
       id,
       application_id: this.applicationId,
-      type: 2,
+      type,
       token: `token-${id}`,
       version: 1,
       guild_id: this.guild,
       channel_id: "300000000000000003",
-      // 8 is Discord's bit for administrators.
-      member: { user: { id: "400000000000000004" }, permissions: "8", roles: [] },
-      data: { id: "1", name: word, type: 1, options: [{ name: subcommand, type: 1, options: values }] },
+      // 8 is Discord's bit for administrators. A new member each time: each may do only so much.
+      member: { user: { id }, permissions: "8", roles: [] },
+      data: { id: "1", name: word, type: 1, options: subcommand === undefined ? values : [{ name: subcommand, type: 1, options: values }] },
     });
     const timestamp = String(Math.floor(Date.now() / 1000));
     const signature = sign(null, Buffer.from(timestamp + body), this.#keys.privateKey).toString("hex");

@@ -77,7 +77,7 @@ it("lets a person back up a server from the page, watch it, and cancel a second 
   await page.close();
 });
 
-it("hides from a player what a player may not do, and asks for a host's name before it is cut off", async () => {
+it("tells a player which right is missing, and asks for a host's name before it is cut off", async () => {
   const scene = await Scene.open();
   const guild = scene.guild();
   const agent = await scene.agent(guild, "Basement", [{ id: "island", folder: await scene.tree("world", { a: "1" }) }]);
@@ -85,9 +85,11 @@ it("hides from a player what a player may not do, and asks for a host's name bef
 
   const player = await open(scene, "player");
   await player.getByTestId("composer-input").click();
-  await player.keyboard.type("/");
-  await player.getByTestId("completion-item").filter({ hasText: "/status" }).first().waitFor();
-  expect(await player.getByTestId("completion-item").filter({ hasText: "/backup" }).count()).toBe(0);
+  await player.keyboard.type("/agent li");
+  await player.getByTestId("completion-item").filter({ hasText: "/agent list" }).first().click();
+  await player.keyboard.press("Enter");
+  await player.getByText("needs the tier").waitFor();
+  expect(await player.getByTestId("message").last().textContent()).toMatch(/Owner.*Administrator.*access grant/s);
   await player.close();
 
   const owner = await open(scene, "owner");

@@ -18,6 +18,24 @@ describe("a list of commands", () => {
       "8,000 characters in one command",
       [command({ description: "d", options: many(1, () => option({ choices: [{ name: "n", value: "x".repeat(5000) }] })) })],
     ],
+    ["an apostrophe in a name", [command({ name: "don't" })]],
+    [
+      "options of each type",
+      [
+        command({
+          options: [
+            option({ min_length: 0, max_length: 6000 }),
+            option({ name: "i", type: 4, min_value: -5, max_value: 5 }),
+            option({ name: "b", type: 5, required: false }),
+            option({ name: "u", type: 6 }),
+            option({ name: "c", type: 7, channel_types: [0, 5] }),
+            option({ name: "r", type: 8 }),
+            option({ name: "m", type: 9 }),
+            option({ name: "n", type: 10, choices: [{ name: "half", value: 0.5 }] }),
+          ],
+        }),
+      ],
+    ],
     ["nothing, which removes all", []],
   ])("may have %s", (_, body) => {
     expect(checkCommands(body).errors()).toBeUndefined();
@@ -95,6 +113,52 @@ describe("a list of commands", () => {
       "options beside subcommands",
       [command({ options: [option({ type: 1 }), option({ name: "b" })] })],
       "0.options.1.type",
+      "APPLICATION_COMMAND_OPTIONS_TYPE_INVALID",
+    ],
+    ["a least for a text", [command({ options: [option({ min_value: 1 })] })], "0.options.0.min_value", "BASE_TYPE_INVALID"],
+    ["a length for a number", [command({ options: [option({ type: 10, max_length: 5 })] })], "0.options.0.max_length", "BASE_TYPE_INVALID"],
+    [
+      "types of channels for a role",
+      [command({ options: [option({ type: 8, channel_types: [0] })] })],
+      "0.options.0.channel_types",
+      "BASE_TYPE_INVALID",
+    ],
+    [
+      "an unknown type of channel",
+      [command({ options: [option({ type: 7, channel_types: [99] })] })],
+      "0.options.0.channel_types.0",
+      "BASE_TYPE_CHOICES",
+    ],
+    ["choices for a user", [command({ options: [option({ type: 6, choices: choices(1) })] })], "0.options.0.choices", "BASE_TYPE_INVALID"],
+    [
+      "text among the choices of a number",
+      [command({ options: [option({ type: 4, choices: [{ name: "a", value: "1" }] })] })],
+      "0.options.0.choices.0.value",
+      "BASE_TYPE_BAD_TYPE",
+    ],
+    [
+      "a fraction as the least of a whole number",
+      [command({ options: [option({ type: 4, min_value: 0.5 })] })],
+      "0.options.0.min_value",
+      "NUMBER_TYPE_COERCE",
+    ],
+    ["a length of 6,001 characters", [command({ options: [option({ max_length: 6001 })] })], "0.options.0.max_length", "NUMBER_TYPE_MAX"],
+    [
+      "a value in a group",
+      [command({ options: [option({ type: 2, options: [option()] })] })],
+      "0.options.0.options.0.type",
+      "APPLICATION_COMMAND_OPTIONS_TYPE_INVALID",
+    ],
+    [
+      "a group in a group",
+      [command({ options: [option({ type: 2, options: [option({ type: 2 })] })] })],
+      "0.options.0.options.0.type",
+      "APPLICATION_COMMAND_OPTIONS_TYPE_INVALID",
+    ],
+    [
+      "a subcommand in a subcommand",
+      [command({ options: [option({ type: 1, options: [option({ type: 1 })] })] })],
+      "0.options.0.options.0.type",
       "APPLICATION_COMMAND_OPTIONS_TYPE_INVALID",
     ],
     [

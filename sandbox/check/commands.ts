@@ -9,15 +9,30 @@ export const CHOICES_MAX = 25;
 /** Characters of names, descriptions and choice values over a whole command. */
 export const COMMAND_CHARACTERS_MAX = 8000;
 
-const NAME = /^[-_\p{L}\p{N}]{1,32}$/u;
+/** Discord's reference, "Application Command Naming". */
+const NAME = /^[-_'\p{L}\p{N}\p{sc=Deva}\p{sc=Thai}]{1,32}$/u;
 const BITS = /^(?:0|[1-9]\d{0,19})$/;
 
 const SUB_COMMAND = 1;
 const SUB_COMMAND_GROUP = 2;
 const STRING = 3;
 const INTEGER = 4;
+const CHANNEL = 7;
 const NUMBER = 10;
-const WITH_CHOICES = new Set([STRING, INTEGER, NUMBER]);
+
+/** Settings that only some types of option have, with those types. Source: Discord's reference, "Application Command Option Structure". */
+const ONLY_FOR: readonly [keys: readonly string[], types: readonly number[]][] = [
+  [
+    ["choices", "autocomplete"],
+    [STRING, INTEGER, NUMBER],
+  ],
+  [
+    ["min_value", "max_value"],
+    [INTEGER, NUMBER],
+  ],
+  [["min_length", "max_length"], [STRING]],
+  [["channel_types"], [CHANNEL]],
+];
 const CHAT_INPUT = 1;
 
 /** Checks the body of `PUT …/commands`, a list of commands that replaces all of a scope. */
@@ -89,7 +104,8 @@ function checkOptions(form: Form, options: Record<string, unknown>[], at: Path, 
       "Option names must be unique",
     );
     names.add(text(option.name));
-    if (withSubs) {
+    // In a group there are subcommands only.
+    if (withSubs || subs.length === 1) {
       const allowed = typeof option.type === "number" && subs.includes(option.type);
       form.expect(allowed, [...here, "type"], "APPLICATION_COMMAND_OPTIONS_TYPE_INVALID", "Sub-commands and options cannot be mixed here");
       const nested = option.type === SUB_COMMAND_GROUP ? [SUB_COMMAND] : [];
@@ -104,25 +120,38 @@ function checkOptions(form: Form, options: Record<string, unknown>[], at: Path, 
 }
 
 function checkValueOption(form: Form, option: Record<string, unknown>, at: Path): void {
+  for (const [keys, types] of ONLY_FOR) {
+    if (typeof option.type === "number" && types.includes(option.type)) continue;
+    for (const key of keys) form.expect(isUnset(option[key]), [...at, key], "BASE_TYPE_INVALID", `Options of this type have no ${key}`);
+  }
   const choices = records(option.choices);
-  const choosable = typeof option.type === "number" && WITH_CHOICES.has(option.type);
-  form.expect(choosable || choices.length === 0, [...at, "choices"], "BASE_TYPE_INVALID", "Only text and number options have choices");
-  form.expect(choosable || option.autocomplete !== true, [...at, "autocomplete"], "BASE_TYPE_INVALID", "Only text and numbers complete");
-  const both = option.autocomplete === true && choices.length > 0;
   form.expect(
-    !both,
+    choices.length === 0 || option.autocomplete !== true,
     [...at, "autocomplete"],
     "APPLICATION_COMMAND_OPTIONS_CHOICES_AUTOCOMPLETE",
     "Choices and autocomplete exclude each other",
   );
   const names = new Set(choices.map((choice) => choice.name));
   form.expect(names.size === choices.length, [...at, "choices"], "APPLICATION_COMMAND_OPTIONS_CHOICE_NAMES", "Choice names must be unique");
+  if (option.type === INTEGER) checkWhole(form, option, at);
   for (const [low, high] of [
     ["min_value", "max_value"],
     ["min_length", "max_length"],
   ] as const) {
     const ordered = typeof option[low] !== "number" || typeof option[high] !== "number" || option[low] <= option[high];
     form.expect(ordered, [...at, low], "BASE_TYPE_INVALID", `${low} must not be above ${high}`);
+  }
+}
+
+/** Discord takes `false`, `null` and an empty list as if they were left out. */
+function isUnset(value: unknown): boolean {
+  return value === undefined || value === null || value === false || (Array.isArray(value) && value.length === 0);
+}
+
+function checkWhole(form: Form, option: Record<string, unknown>, at: Path): void {
+  for (const key of ["min_value", "max_value"]) {
+    const value = option[key];
+    form.expect(typeof value !== "number" || Number.isSafeInteger(value), [...at, key], "NUMBER_TYPE_COERCE", "A whole number is needed");
   }
 }
 

@@ -143,7 +143,13 @@ describe("a message", () => {
       "MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE",
     ],
     ["an unknown kind of mention", { content: "x", allowed_mentions: { parse: ["all"] } }, "allowed_mentions.parse.0", "BASE_TYPE_CHOICES"],
-    ["files", { content: "x", attachments: [{ id: "0", filename: "a.txt" }] }, "attachments", "SANDBOX_NO_FILES"],
+    ["a file that did not come", { content: "x", attachments: [{ id: 0, filename: "a.txt" }] }, "attachments.0.id", "ATTACHMENT_NOT_FOUND"],
+    [
+      "a description of 1,025 characters",
+      { content: "x", attachments: [{ id: "0", description: "x".repeat(1025) }] },
+      "attachments.0.description",
+      "BASE_TYPE_MAX_LENGTH",
+    ],
   ])("may not have %s", (_, body, path, code) => {
     const form = checkMessageBody("channel-create", body);
     let node: unknown = form.errors();
@@ -159,6 +165,6 @@ describe("a message", () => {
   it("keeps its Components V2 flag through edits", () => {
     const display = { components: [{ type: 10, content: "x" }] };
     expect(checkMessageBody("webhook-edit", display).ok).toBe(false);
-    expect(checkMessageBody("webhook-edit", display, V2).ok).toBe(true);
+    expect(checkMessageBody("webhook-edit", display, { flags: V2 }).ok).toBe(true);
   });
 });

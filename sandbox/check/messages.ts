@@ -6,6 +6,7 @@ import {
   type SpecSchema,
 } from "discord-api-spec/zod";
 import { MessageFlags } from "discord-api-types/v10";
+import { checkAttachments, type MessageContext, nextAttachments, withTextIds } from "./attachments.ts";
 import { checkComponents } from "./components.ts";
 import { Form, isRecord, type Path, records, text } from "./form.ts";
 import { checkSpec } from "./spec.ts";
@@ -34,16 +35,16 @@ const FLAGS: Record<MessageBodyKind, number> = {
   "webhook-edit": EDIT_FLAGS,
 };
 
-/** Checks the body of a REST call that creates or edits a message. An edit keeps to the flags that the message has. */
-export function checkMessageBody(kind: MessageBodyKind, body: unknown, currentFlags = 0): Form {
+/** Checks the body of a REST call that creates or edits a message. An edit keeps to the flags and files that the message has. */
+export function checkMessageBody(kind: MessageBodyKind, body: unknown, context: MessageContext = {}): Form {
   const form = new Form();
-  checkSpec(form, SCHEMAS[kind], body);
-  checkMessageData(form, body, [], FLAGS[kind], currentFlags);
+  checkSpec(form, SCHEMAS[kind], withTextIds(body));
+  checkMessageData(form, body, [], FLAGS[kind], context);
   return form;
 }
 
 /** The documented limits that the specification's schemas do not know. */
-export function checkMessageData(form: Form, data: unknown, at: Path, allowedFlags: number, currentFlags = 0): void {
+export function checkMessageData(form: Form, data: unknown, at: Path, allowedFlags: number, context: MessageContext = {}): void {
   if (!isRecord(data)) {
     form.add(at, "DICT_TYPE_CONVERT", "Only dictionaries may be used in a DictType");
     return;
@@ -56,7 +57,7 @@ export function checkMessageData(form: Form, data: unknown, at: Path, allowedFla
   if (typeof flags === "number") {
     form.expect((flags & ~allowedFlags) === 0, [...at, "flags"], "BASE_TYPE_INVALID", `Only the flags ${allowedFlags} may be set here.`);
   }
-  const v2 = ((currentFlags | (typeof flags === "number" ? flags : 0)) & MessageFlags.IsComponentsV2) !== 0;
+  const v2 = (((context.flags ?? 0) | (typeof flags === "number" ? flags : 0)) & MessageFlags.IsComponentsV2) !== 0;
   if (v2) {
     for (const field of ["content", "embeds", "poll"]) {
       const value = data[field] ?? "";
@@ -68,7 +69,7 @@ export function checkMessageData(form: Form, data: unknown, at: Path, allowedFla
   checkEmbeds(form, records(data.embeds), [...at, "embeds"]);
   checkComponents(form, data.components, [...at, "components"], v2);
   checkAllowedMentions(form, data.allowed_mentions, [...at, "allowed_mentions"]);
-  form.expect(records(data.attachments).length === 0, [...at, "attachments"], "SANDBOX_NO_FILES", "The sandbox takes no files yet.");
+  checkAttachments(form, data, at, context);
 }
 
 function checkEmbeds(form: Form, embeds: Record<string, unknown>[], at: Path): void {
@@ -106,8 +107,9 @@ function checkAllowedMentions(form: Form, value: unknown, at: Path): void {
   }
 }
 
-/** Whether a new message would show nothing: Discord answers 50006. */
-export function isEmptyMessage(data: unknown): boolean {
+/** Whether a message would show nothing: Discord answers 50006. */
+export function isEmptyMessage(data: unknown, context: MessageContext = {}): boolean {
+  if (nextAttachments(data, context).length > 0) return false;
   if (!isRecord(data)) return true;
   const listed = ["embeds", "components", "sticker_ids"].some((key) => Array.isArray(data[key]) && data[key].length > 0);
   return !listed && text(data.content).trim() === "" && !isRecord(data.poll);

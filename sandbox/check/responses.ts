@@ -7,6 +7,7 @@ import {
   UpdateMessageInteractionCallbackRequestSchema,
 } from "discord-api-spec/zod";
 import { InteractionResponseType, InteractionType, MessageFlags } from "discord-api-types/v10";
+import { type MessageContext, type Upload, withTextIds } from "./attachments.ts";
 import { walk } from "./components.ts";
 import { Form, isRecord, records, text } from "./form.ts";
 import { checkMessageData, isEmptyMessage } from "./messages.ts";
@@ -42,32 +43,42 @@ function allowedTypes(type: number, hasMessage: boolean): readonly number[] {
   return [];
 }
 
+/** What a response is checked against. */
+export interface AnsweredInteraction {
+  /** Discord's interaction type. */
+  type: number;
+  /** The message that carries the component, if there is one. */
+  source: MessageContext | null;
+}
+
 /** Checks the response to an interaction, whether it came as the HTTP answer or through the callback route. */
-export function checkResponse(response: unknown, interaction: { type: number; hasMessage: boolean }): Form {
+export function checkResponse(response: unknown, interaction: AnsweredInteraction, uploads: readonly Upload[] = []): Form {
   const form = new Form();
   if (!isRecord(response)) {
     form.add([], "DICT_TYPE_CONVERT", "Only dictionaries may be used in a DictType");
     return form;
   }
-  const allowed = allowedTypes(interaction.type, interaction.hasMessage);
+  const allowed = allowedTypes(interaction.type, interaction.source !== null);
   const schema = SCHEMAS.get(response.type);
   if (schema === undefined || typeof response.type !== "number" || !allowed.includes(response.type)) {
     const message = `An interaction of type ${interaction.type} takes the response types ${allowed.join(", ")}, not ${String(response.type)}.`;
     form.add(["type"], "BASE_TYPE_CHOICES", message);
     return form;
   }
-  checkSpec(form, schema, response);
-  checkData(form, response.type, response.data);
+  checkSpec(form, schema, { ...response, ...(response.data === undefined ? {} : { data: withTextIds(response.data) }) });
+  checkData(form, response.type, response.data, { ...interaction.source, uploads });
   return form;
 }
 
-function checkData(form: Form, type: number, data: unknown): void {
+function checkData(form: Form, type: number, data: unknown, context: MessageContext): void {
+  const { uploads = [] } = context;
   if (type === InteractionResponseType.ChannelMessageWithSource) {
-    checkMessageData(form, data, ["data"], MESSAGE_FLAGS);
-    form.expect(!isEmptyMessage(data), ["data"], "MESSAGE_EMPTY", "Cannot send an empty message");
-  }
-  if (type === InteractionResponseType.UpdateMessage) {
-    checkMessageData(form, data, ["data"], MessageFlags.SuppressEmbeds | MessageFlags.IsComponentsV2);
+    checkMessageData(form, data, ["data"], MESSAGE_FLAGS, { uploads });
+    form.expect(!isEmptyMessage(data, { uploads }), ["data"], "MESSAGE_EMPTY", "Cannot send an empty message");
+  } else if (type === InteractionResponseType.UpdateMessage) {
+    checkMessageData(form, data, ["data"], MessageFlags.SuppressEmbeds | MessageFlags.IsComponentsV2, context);
+  } else {
+    form.expect(uploads.length === 0, ["files"], "BASE_TYPE_INVALID", "A response of this type takes no files.");
   }
   if (type === InteractionResponseType.DeferredChannelMessageWithSource) checkDeferral(form, data);
   if (type === InteractionResponseType.ApplicationCommandAutocompleteResult) checkChoices(form, data);

@@ -1,6 +1,8 @@
 import type { APIMessage, APIModalInteractionResponseCallbackData } from "discord-api-types/v10";
 import { InteractionResponseType, InteractionType, MessageFlags } from "discord-api-types/v10";
+import type { Upload } from "../check/attachments.ts";
 import { isRecord, records } from "../check/form.ts";
+import type { AnsweredInteraction } from "../check/responses.ts";
 import type { InteractionRecord } from "../state/interactions.ts";
 import { discordUser, type World } from "../state/world.ts";
 import type { Choice, SandboxMessage } from "../types.ts";
@@ -11,18 +13,32 @@ export interface Applied {
   choices?: Choice[];
 }
 
+/** A response, and the files that came with it. */
+export interface Answered {
+  response: Record<string, unknown>;
+  uploads: readonly Upload[];
+}
+
+/** What the check of a response must know of the interaction. */
+export function answeredInteraction(world: World, { type, sourceMessage }: InteractionRecord): AnsweredInteraction {
+  if (sourceMessage === undefined) return { type, source: null };
+  const { flags = 0, attachments = [] } = world.messages.get(sourceMessage) ?? {};
+  return { type, source: { flags, attachments } };
+}
+
 /** Carries out a response that has passed the checks, and marks the interaction as acknowledged. */
-export function applyResponse(world: World, record: InteractionRecord, response: Record<string, unknown>): Applied {
-  const applied = carryOut(world, record, response);
+export function applyResponse(world: World, record: InteractionRecord, answered: Answered): Applied {
+  const applied = carryOut(world, record, answered);
   world.interactions.acknowledge(record);
   return applied;
 }
 
-function carryOut(world: World, record: InteractionRecord, { type, data }: Record<string, unknown>): Applied {
+function carryOut(world: World, record: InteractionRecord, { response: { type, data }, uploads }: Answered): Applied {
   switch (type) {
     case InteractionResponseType.ChannelMessageWithSource:
     case InteractionResponseType.DeferredChannelMessageWithSource: {
-      const message = createForInteraction(world, record, data, type === InteractionResponseType.DeferredChannelMessageWithSource);
+      const thinking = type === InteractionResponseType.DeferredChannelMessageWithSource;
+      const message = createForInteraction(world, record, data, { thinking, uploads });
       record.originalMessage = message.id;
       return { message };
     }
@@ -31,7 +47,7 @@ function carryOut(world: World, record: InteractionRecord, { type, data }: Recor
       record.originalMessage = record.sourceMessage;
       if (record.sourceMessage === undefined || world.messages.get(record.sourceMessage) === undefined) return {};
       const deferred = type === InteractionResponseType.DeferredMessageUpdate;
-      const message = deferred ? world.messages.get(record.sourceMessage) : world.messages.edit(record.sourceMessage, data);
+      const message = deferred ? world.messages.get(record.sourceMessage) : world.messages.edit(record.sourceMessage, data, uploads);
       return { message };
     }
     case InteractionResponseType.Modal: {
@@ -53,13 +69,19 @@ function carryOut(world: World, record: InteractionRecord, { type, data }: Recor
 }
 
 /** Makes a message through an interaction's webhook: its response or a follow-up. */
-export function createForInteraction(world: World, record: InteractionRecord, body: unknown, thinking = false): SandboxMessage {
+export function createForInteraction(
+  world: World,
+  record: InteractionRecord,
+  body: unknown,
+  { thinking = false, uploads = [] }: { thinking?: boolean; uploads?: readonly Upload[] } = {},
+): SandboxMessage {
   const flags = isRecord(body) && typeof body.flags === "number" ? body.flags : 0;
   return world.messages.create({
     channelId: record.channelId,
     author: world.bot,
     applicationId: world.applicationId,
     body,
+    uploads,
     thinking,
     interaction: { id: record.id, name: record.name, member: record.memberName },
     metadata: metadataOf(record),

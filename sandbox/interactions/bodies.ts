@@ -1,11 +1,9 @@
-import { ChannelType, InteractionType } from "discord-api-types/v10";
+import { InteractionType } from "discord-api-types/v10";
+import { FILE_BYTES_MAX } from "../check/uploads.ts";
 import { botPermissions } from "../permissions.ts";
 import { interactionToken } from "../state/interactions.ts";
 import { userOf, type World } from "../state/world.ts";
 import type { Channel, Guild, Member } from "../types.ts";
-
-/** Discord's reference, "Interaction Object": 10 MiB without boosts. */
-const ATTACHMENT_SIZE_LIMIT = 10 * 1024 * 1024;
 
 export interface Scene {
   guild: Guild;
@@ -33,7 +31,7 @@ export function guildInteraction(world: World, scene: Scene, type: InteractionTy
     guild_locale: "en-US",
     context: 0,
     authorizing_integration_owners: { "0": guild.id },
-    attachment_size_limit: ATTACHMENT_SIZE_LIMIT,
+    attachment_size_limit: FILE_BYTES_MAX,
     entitlements: [],
     entitlement_sku_ids: [],
     ...extra,
@@ -76,7 +74,7 @@ export function guildMember(member: Member) {
 export function partialChannel(channel: Channel, permissions: string) {
   return {
     id: channel.id,
-    type: ChannelType.GuildText,
+    type: channel.type,
     name: channel.name,
     guild_id: channel.guildId,
     flags: 0,

@@ -11,6 +11,7 @@ import type { AutocompleteInput, Choice, CommandInput, ComponentInput, Interacti
 import { guildInteraction, type Scene } from "./bodies.ts";
 import { type ChosenCommand, checkValues, chooseCommand, commandData, definition } from "./command-data.ts";
 import type { Delivered, Delivery } from "./delivery.ts";
+import { addResolved, type Kind, type Resolved, resolve } from "./resolved.ts";
 
 /** What a person does in Discord's client: it refuses what the client would refuse and sends the rest as interactions. */
 export class Client {
@@ -25,8 +26,8 @@ export class Client {
   async command(input: CommandInput): Promise<InteractionOutcome> {
     const { scene, chosen } = this.#chosen(input);
     const values = input.options ?? {};
-    if (input.force !== true) checkValues(chosen, values, scene);
-    const data = commandData(chosen, values, scene);
+    if (input.force !== true) checkValues(this.#world, chosen, values, scene);
+    const data = commandData(this.#world, chosen, values, scene);
     return this.#send(scene, InteractionType.ApplicationCommand, { data }, { name: input.command });
   }
 
@@ -35,26 +36,32 @@ export class Client {
     if (definition(chosen, input.focused).autocomplete !== true && input.force !== true) {
       throw new SandboxError("not_autocompleted", `The option "${input.focused}" has no autocomplete.`);
     }
-    const data = commandData(chosen, input.options ?? {}, scene, input.focused);
+    const data = commandData(this.#world, chosen, input.options ?? {}, scene, input.focused);
     const { failure, choices } = await this.#send(scene, InteractionType.ApplicationCommandAutocomplete, { data }, { name: input.command });
     if (failure !== undefined) throw new SandboxError("autocomplete_failed", `Loading options failed: ${failure.reason}`);
     return choices ?? [];
   }
 
   async component(input: ComponentInput): Promise<InteractionOutcome> {
+    if (this.#world.directs.get(input.channel) !== undefined) {
+      throw new SandboxError(
+        "direct_message",
+        "The sandbox sends no interactions from direct messages. Press it in a channel of the guild.",
+      );
+    }
     const scene = findPlace(this.#world.guilds, input);
     const message = this.#world.messages.get(input.message);
     if (message === undefined || message.channel_id !== scene.channel.id) {
       throw new SandboxError("unknown_message", `There is no message ${input.message} in ${scene.channel.name}.`);
     }
     const component = walk(records(message.components)).find((one) => one.custom_id === input.customId);
-    if (input.force !== true) checkComponent(message, component, scene, input);
+    if (input.force !== true) checkComponent(this.#world, message, component, scene, input);
     const type = component?.type ?? ComponentType.Button;
     const data = {
       custom_id: input.customId,
       component_type: type,
       ...(component?.id === undefined ? {} : { id: component.id }),
-      ...(type === ComponentType.Button ? {} : { values: input.values ?? [] }),
+      ...(type === ComponentType.Button ? {} : menuData(this.#world, scene, Number(type), input.values ?? [])),
     };
     const extra = { data, message: toDiscordMessage(message) };
     return this.#send(scene, InteractionType.MessageComponent, extra, { name: input.customId, sourceMessage: message.id });
@@ -108,6 +115,7 @@ export class Client {
 }
 
 function checkComponent(
+  world: World,
   message: SandboxMessage,
   component: Record<string, unknown> | undefined,
   scene: Scene,
@@ -119,13 +127,32 @@ function checkComponent(
   }
   if (component === undefined) throw new SandboxError("unknown_component", `The message ${message.id} has no component "${id}".`);
   if (component.disabled === true) throw new SandboxError("component_disabled", `The component "${id}" is disabled.`);
-  if (component.type !== ComponentType.StringSelect) return;
+  if (component.type === ComponentType.Button) return;
   const values = input.values ?? [];
-  const known = new Set(records(component.options).map((option) => option.value));
+  const kinds = MENU_KINDS[Number(component.type)];
+  const options = records(component.options).map((option) => text(option.value));
+  const known = (value: string) => (kinds === undefined ? options.includes(value) : resolve(world, scene, value, kinds) !== null);
   const [least, most] = [Number(component.min_values ?? 1), Number(component.max_values ?? 1)];
-  if (values.length < least || values.length > most || values.some((value) => !known.has(value))) {
-    throw new SandboxError("bad_values", `The menu "${id}" takes ${least} to ${most} of: ${[...known].join(", ")}.`);
+  if (values.length < least || values.length > most || !values.every(known)) {
+    const of = kinds === undefined ? options.join(", ") : `the guild's ${kinds.map((kind) => `${kind}s`).join(" and ")}`;
+    throw new SandboxError("bad_values", `The menu "${id}" takes ${least} to ${most} of: ${of}.`);
   }
+}
+
+/** What the ids of a menu's type may stand for. */
+const MENU_KINDS: Partial<Record<number, readonly Kind[]>> = {
+  [ComponentType.UserSelect]: ["user"],
+  [ComponentType.RoleSelect]: ["role"],
+  [ComponentType.MentionableSelect]: ["user", "role"],
+  [ComponentType.ChannelSelect]: ["channel"],
+};
+
+function menuData(world: World, scene: Scene, type: number, values: readonly string[]) {
+  const kinds = MENU_KINDS[type];
+  if (kinds === undefined) return { values };
+  const resolved: Resolved = {};
+  for (const value of values) addResolved(resolved, value, resolve(world, scene, value, kinds));
+  return { values, resolved };
 }
 
 function checkFields(open: OpenModal, fields: Record<string, string>): void {

@@ -2,11 +2,24 @@ import type { APIApplicationCommand } from "discord-api-types/v10";
 import { ApplicationCommandOptionType, ApplicationCommandType } from "discord-api-types/v10";
 import { isRecord, records, text } from "../check/form.ts";
 import { SandboxError } from "../errors.ts";
-import { userOf } from "../state/world.ts";
+import type { World } from "../state/world.ts";
 import type { OptionValue, OptionValues } from "../types.ts";
-import { guildMember, partialChannel, type Scene } from "./bodies.ts";
+import type { Scene } from "./bodies.ts";
+import { addResolved, type Kind, type Resolved, resolve } from "./resolved.ts";
 
 type Option = Record<string, unknown>;
+
+// Source of the limits: Discord's reference, "Application Command Option Structure" and "Type".
+const TEXT_CHARACTERS_MAX = 6000;
+const NUMBER_MAX = 2 ** 53;
+
+/** What the ids of an option's type may stand for. */
+const KINDS: Partial<Record<number, readonly Kind[]>> = {
+  [ApplicationCommandOptionType.User]: ["user"],
+  [ApplicationCommandOptionType.Channel]: ["channel"],
+  [ApplicationCommandOptionType.Role]: ["role"],
+  [ApplicationCommandOptionType.Mentionable]: ["user", "role"],
+};
 
 export interface ChosenCommand {
   command: APIApplicationCommand;
@@ -44,7 +57,7 @@ function isSub(option: Option): boolean {
 }
 
 /** Refuses what Discord's client would not let a person send. @throws SandboxError */
-export function checkValues(chosen: ChosenCommand, values: OptionValues, scene: Scene): void {
+export function checkValues(world: World, chosen: ChosenCommand, values: OptionValues, scene: Scene): void {
   for (const name of Object.keys(values)) definition(chosen, name);
   for (const option of chosen.options) {
     const name = text(option.name);
@@ -53,45 +66,72 @@ export function checkValues(chosen: ChosenCommand, values: OptionValues, scene: 
       if (option.required === true) throw new SandboxError("missing_option", `The option "${name}" is required.`);
       continue;
     }
-    checkValue(option, name, value, scene);
+    const kinds = kindsOf(option);
+    const problem = kinds === undefined ? valueProblem(option, value) : idProblem(option, resolveValue(world, scene, value, kinds));
+    if (problem !== null) throw new SandboxError("bad_option", `The option "${name}" ${problem}.`);
   }
 }
 
-function checkValue(option: Option, name: string, value: OptionValue, scene: Scene): void {
-  const wrong = (why: string) => new SandboxError("bad_option", `The option "${name}" ${why}.`);
-  const type = option.type;
-  if (type === ApplicationCommandOptionType.String) {
-    if (typeof value !== "string") throw wrong("takes text");
-    if (typeof option.min_length === "number" && value.length < option.min_length) throw wrong(`needs ${option.min_length} characters`);
-    if (typeof option.max_length === "number" && value.length > option.max_length) throw wrong(`takes ${option.max_length} characters`);
-    if (value === "") throw wrong("must not be empty");
-  } else if (type === ApplicationCommandOptionType.Integer || type === ApplicationCommandOptionType.Number) {
-    if (typeof value !== "number" || !Number.isFinite(value)) throw wrong("takes a number");
-    if (type === ApplicationCommandOptionType.Integer && !Number.isSafeInteger(value)) throw wrong("takes a whole number");
-    if (typeof option.min_value === "number" && value < option.min_value) throw wrong(`must be at least ${option.min_value}`);
-    if (typeof option.max_value === "number" && value > option.max_value) throw wrong(`must be at most ${option.max_value}`);
-  } else if (type === ApplicationCommandOptionType.Boolean) {
-    if (typeof value !== "boolean") throw wrong("takes true or false");
-  } else if (type === ApplicationCommandOptionType.Attachment) {
-    throw wrong("is a file, which the sandbox cannot send yet");
-  } else if (typeof value !== "string" || resolve(option, value, scene) === null) {
-    throw wrong("must be the id of something in this guild");
-  }
+/** What is wrong with a text, a number or a flag, or null. */
+function valueProblem(option: Option, value: OptionValue): string | null {
   const choices = records(option.choices);
-  if (choices.length > 0 && !choices.some((choice) => choice.value === value)) throw wrong("must be one of its choices");
+  if (choices.length > 0 && !choices.some((choice) => choice.value === value)) {
+    return `must be one of its choices: ${choices.map((choice) => JSON.stringify(choice.value)).join(", ")}`;
+  }
+  switch (option.type) {
+    case ApplicationCommandOptionType.String:
+      return textProblem(option, value);
+    case ApplicationCommandOptionType.Integer:
+      return Number.isInteger(value) && !Number.isSafeInteger(value) ? "is beyond what can be counted" : numberProblem(option, value);
+    case ApplicationCommandOptionType.Number:
+      return numberProblem(option, value);
+    case ApplicationCommandOptionType.Boolean:
+      return typeof value === "boolean" ? null : "takes true or false";
+    default:
+      return "is a file, which the sandbox cannot send yet";
+  }
+}
+
+function textProblem({ min_length: least, max_length: most }: Option, value: OptionValue): string | null {
+  if (typeof value !== "string") return "takes text";
+  if (value === "") return "must not be empty";
+  if (typeof least === "number" && value.length < least) return `needs ${least} characters`;
+  const allowed = typeof most === "number" ? most : TEXT_CHARACTERS_MAX;
+  return value.length > allowed ? `takes ${allowed} characters` : null;
+}
+
+function numberProblem({ type, min_value: least, max_value: most }: Option, value: OptionValue): string | null {
+  if (typeof value !== "number" || !Number.isFinite(value)) return "takes a number";
+  if (type === ApplicationCommandOptionType.Integer && !Number.isInteger(value)) return "takes a whole number";
+  if (Math.abs(value) > NUMBER_MAX) return "is beyond what can be counted";
+  if (typeof least === "number" && value < least) return `must be at least ${least}`;
+  return typeof most === "number" && value > most ? `must be at most ${most}` : null;
+}
+
+function idProblem({ channel_types: types }: Option, found: Record<string, unknown> | null): string | null {
+  if (found === null) return "must be the id of something in this guild";
+  const channel = found.channels;
+  if (!isRecord(channel) || !Array.isArray(types) || types.length === 0 || types.includes(channel.type)) return null;
+  return `takes channels of the types ${types.join(", ")}`;
+}
+
+function kindsOf({ type }: Option): readonly Kind[] | undefined {
+  return typeof type === "number" ? KINDS[type] : undefined;
+}
+
+function resolveValue(world: World, scene: Scene, value: OptionValue, kinds: readonly Kind[]): Record<string, unknown> | null {
+  return typeof value === "string" ? resolve(world, scene, value, kinds) : null;
 }
 
 /** `data` of a command or autocomplete interaction. Values that the command does not know are left out. */
-export function commandData(chosen: ChosenCommand, values: OptionValues, scene: Scene, focused?: string) {
+export function commandData(world: World, chosen: ChosenCommand, values: OptionValues, scene: Scene, focused?: string) {
   const { command, path } = chosen;
-  const resolved: Record<string, Record<string, unknown>> = {};
+  const resolved: Resolved = {};
   let options: Option[] = chosen.options.flatMap((option) => {
     const name = text(option.name);
     const value = values[name] ?? (name === focused ? "" : undefined);
     if (value === undefined) return [];
-    for (const [kind, entry] of Object.entries(resolve(option, String(value), scene) ?? {})) {
-      resolved[kind] = { ...resolved[kind], [String(value)]: entry };
-    }
+    addResolved(resolved, String(value), resolveValue(world, scene, value, kindsOf(option) ?? []));
     return [{ name, type: option.type, value: name === focused ? String(value) : value, ...(name === focused ? { focused: true } : {}) }];
   });
   for (const sub of path.toReversed()) options = [{ name: sub.name, type: sub.type, options }];
@@ -103,21 +143,6 @@ export function commandData(chosen: ChosenCommand, values: OptionValues, scene: 
     ...(options.length === 0 ? {} : { options }),
     ...(Object.keys(resolved).length === 0 ? {} : { resolved }),
   };
-}
-
-/** What stands behind a user, role or channel id; null when there is no such thing in the guild. */
-function resolve(option: Option, id: string, { guild }: Scene): Record<string, unknown> | null {
-  const member = guild.members.find((one) => one.id === id);
-  const role = guild.roles.find((one) => one.id === id);
-  const channel = guild.channels.find((one) => one.id === id);
-  const { User, Role, Mentionable, Channel } = ApplicationCommandOptionType;
-  if ((option.type === User || option.type === Mentionable) && member !== undefined) {
-    const { user: _, ...rest } = guildMember(member);
-    return { users: userOf(member), members: { ...rest, permissions: member.permissions } };
-  }
-  if ((option.type === Role || option.type === Mentionable) && role !== undefined) return { roles: role };
-  if (option.type === Channel && channel !== undefined) return { channels: partialChannel(channel, "0") };
-  return null;
 }
 
 /** The option of that name. @throws SandboxError `unknown_option` */

@@ -1,13 +1,16 @@
 import { performance } from "node:perf_hooks";
 import { InteractionType } from "discord-api-types/v10";
+import type { Upload } from "../check/attachments.ts";
 import { isRecord } from "../check/form.ts";
 import { checkResponse } from "../check/responses.ts";
+import { isForm, readFormBody } from "../check/uploads.ts";
 import { SandboxError } from "../errors.ts";
+import { RestError } from "../rest/rest-error.ts";
 import { BAD_SIGNATURE } from "../signing.ts";
 import type { InteractionRecord } from "../state/interactions.ts";
 import type { World } from "../state/world.ts";
 import type { FailureCode, InteractionFailure, InteractionOutcome, RawOverrides } from "../types.ts";
-import { type Applied, applyResponse, showFailure } from "./apply.ts";
+import { type Applied, answeredInteraction, applyResponse, showFailure } from "./apply.ts";
 import { pingInteraction } from "./bodies.ts";
 
 /** Time for the first response. Source: Discord's reference, "Responding to an Interaction". */
@@ -67,8 +70,8 @@ export class Delivery {
   }
 
   /** Takes a response that came through `POST /interactions/:id/:token/callback`. The body has passed the checks. */
-  takeCallback(record: InteractionRecord, response: Record<string, unknown>): Applied {
-    const applied = applyResponse(this.#world, record, response);
+  takeCallback(record: InteractionRecord, response: Record<string, unknown>, uploads: readonly Upload[]): Applied {
+    const applied = applyResponse(this.#world, record, { response, uploads });
     this.#answers.set(record.id, applied);
     return applied;
   }
@@ -84,7 +87,8 @@ export class Delivery {
     const body = JSON.stringify(pingInteraction(this.#world));
     try {
       const good = await read(await this.#post(body, {}, AbortSignal.timeout(this.#responseMs), url));
-      if (good.status !== 200 || !isRecord(good.json) || !checkResponse(good.json, { type: 1, hasMessage: false }).ok) return false;
+      if (good.status !== 200 || !isRecord(good.json) || !checkResponse(good.json, { type: InteractionType.Ping, source: null }).ok)
+        return false;
       const bad = await this.#post(body, { signature: BAD_SIGNATURE }, AbortSignal.timeout(this.#responseMs), url);
       await bad.body?.cancel();
       return bad.status === 401;
@@ -105,11 +109,13 @@ export class Delivery {
     if (early !== undefined) return early;
     if (answer.status === 202 || answer.status === 204) return this.#waitForCallback(record, deadline);
     if (answer.status !== 200) throw new Failed("http_status", `The endpoint answered HTTP ${answer.status}.`);
-    if (!answer.isJson) throw new Failed("content_type", "The response has no Content-Type: application/json.");
+    const { refused } = answer;
+    if (refused !== undefined) throw new Failed("invalid_response", `The form was refused: ${refused.message}`, refused.errors);
+    if (!answer.isJson) throw new Failed("content_type", "The response has no Content-Type: application/json, and is no form either.");
     if (answer.json === undefined) throw new Failed("invalid_json", "The response is not JSON.");
-    const form = checkResponse(answer.json, { type: record.type, hasMessage: record.sourceMessage !== undefined });
+    const form = checkResponse(answer.json, answeredInteraction(this.#world, record), answer.uploads);
     if (!form.ok || !isRecord(answer.json)) throw new Failed("invalid_response", form.summary(), form.errors());
-    return applyResponse(this.#world, record, answer.json);
+    return applyResponse(this.#world, record, { response: answer.json, uploads: answer.uploads });
   }
 
   #waitForCallback(record: InteractionRecord, deadline: AbortSignal): Promise<Applied> {
@@ -154,14 +160,31 @@ export class Delivery {
 
 interface Answer {
   status: number;
+  /** Whether it says that it is JSON, or a form that carries JSON. */
   isJson: boolean;
   json: unknown;
+  uploads: readonly Upload[];
+  /** Set for a form that Discord would not take. */
+  refused?: RestError;
 }
 
 async function read(response: Response): Promise<Answer> {
+  const contentType = response.headers.get("content-type");
+  const { status } = response;
+  if (status === 200 && contentType !== null && isForm(contentType)) {
+    return { status, ...(await readForm(new Uint8Array(await response.arrayBuffer()), contentType)) };
+  }
   const body = await response.text();
-  const isJson = response.headers.get("content-type")?.includes("application/json") === true;
-  return { status: response.status, isJson, json: parseJson(body) };
+  return { status, isJson: contentType?.includes("application/json") === true, json: parseJson(body), uploads: [] };
+}
+
+async function readForm(body: Uint8Array<ArrayBuffer>, contentType: string): Promise<Omit<Answer, "status">> {
+  try {
+    return { isJson: true, ...(await readFormBody(body, contentType)) };
+  } catch (error) {
+    if (error instanceof RestError) return { isJson: true, json: undefined, uploads: [], refused: error };
+    throw error;
+  }
 }
 
 function parseJson(body: string): unknown {

@@ -53,8 +53,11 @@ export interface EventHandlers {
   opened(): void;
   lost(): void;
   put(change: MessageChange): void;
+  /** A message that was not there before. */
+  created(change: MessageChange): void;
   removed(change: MessageChange): void;
-  commandsChanged(): void;
+  /** Commands, members, roles or direct channels changed. */
+  worldChanged(): void;
 }
 
 /** Listens to the sandbox. The browser connects again by itself when the stream breaks. */
@@ -64,10 +67,11 @@ export function listen(handlers: EventHandlers): EventSource {
     source.addEventListener(name, (event) => run((event as MessageEvent<string>).data));
   source.addEventListener("open", () => handlers.opened());
   source.addEventListener("error", () => handlers.lost());
-  on("message_create", (data) => handlers.put(JSON.parse(data)));
+  on("message_create", (data) => handlers.created(JSON.parse(data)));
   on("message_update", (data) => handlers.put(JSON.parse(data)));
   on("message_delete", (data) => handlers.removed(JSON.parse(data)));
-  on("commands_update", () => handlers.commandsChanged());
+  on("commands_update", () => handlers.worldChanged());
+  on("world_update", () => handlers.worldChanged());
   return source;
 }
 

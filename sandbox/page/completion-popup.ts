@@ -1,7 +1,7 @@
 import { avatarOf } from "./avatars.ts";
-import type { Completion } from "./completion.ts";
+import type { Completion, Subject } from "./completion.ts";
 import { activeOption, type ComposerState } from "./composer-state.ts";
-import { type Child, h, ICONS, icon } from "./dom.ts";
+import { type Child, h, hexColor, ICONS, icon } from "./dom.ts";
 import type { SlashCommand } from "./slash-commands.ts";
 import type { Named } from "./types.ts";
 
@@ -94,8 +94,33 @@ function wordsOf(offer: Completion, bot: Named): Child[] {
         ),
       ];
     case "choice":
-      return [h("div", { class: "popup-name" }, offer.choice.name)];
+      return offer.subject === undefined
+        ? [h("div", { class: "popup-name" }, offer.choice.name)]
+        : subjectWords(offer.subject, offer.choice.name);
   }
+}
+
+function subjectWords(subject: Subject, name: string): Child[] {
+  const tag = subject.kind === "bot" ? h("span", { class: "app-tag" }, "App") : null;
+  const words = h("div", { class: "popup-words popup-name" }, name.replace(/^#/u, ""), tag);
+  switch (subject.kind) {
+    case "user":
+      if (subject.user.color !== undefined) words.style.color = subject.user.color;
+      return [face(subject.user.label, subject.user.id), words];
+    case "bot":
+      return [face("bot", subject.user.id), words];
+    case "role": {
+      const dot = h("span", { class: "popup-role" });
+      if (subject.role.color !== 0) dot.style.setProperty("--role", hexColor(subject.role.color));
+      return [dot, words, h("div", { class: "popup-aside" }, subject.role.position === 0 ? "Everybody here" : "Role")];
+    }
+    case "channel":
+      return [h("span", { class: "popup-channel" }, icon(ICONS.hash, 18)), words];
+  }
+}
+
+function face(kind: string, id: string): HTMLElement {
+  return h("img", { class: "popup-face", src: avatarOf(kind, id), alt: "" });
 }
 
 function optionNames({ options }: SlashCommand): Child[] {

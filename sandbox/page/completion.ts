@@ -1,11 +1,18 @@
 import { activeOption, type ComposerState, openOptions } from "./composer-state.ts";
 import { matchingCommands, OPTION, type SlashCommand } from "./slash-commands.ts";
-import type { Choice, CommandOption, Guild } from "./types.ts";
+import type { Channel, Choice, CommandOption, Guild, Member, Named, Role } from "./types.ts";
+
+/** Somebody or something of the guild behind a choice. */
+export type Subject =
+  | { kind: "user"; user: Member }
+  | { kind: "bot"; user: Named }
+  | { kind: "role"; role: Role }
+  | { kind: "channel"; channel: Channel };
 
 /** A line of the popup above the composer. */
 export type Completion =
   | { kind: "command"; value: string; command: SlashCommand }
-  | { kind: "choice"; value: string; choice: Choice }
+  | { kind: "choice"; value: string; choice: Choice; subject?: Subject }
   | { kind: "option"; value: string; option: CommandOption };
 
 export interface CompletionSources {
@@ -13,7 +20,8 @@ export interface CompletionSources {
   commands: readonly SlashCommand[];
   /** The sandbox's answer for what is typed now; null while it is on its way. */
   autocomplete: readonly Choice[] | null;
-  guild: Pick<Guild, "members" | "channels">;
+  guild: Pick<Guild, "members" | "channels" | "roles">;
+  bot: Named;
 }
 
 /** Discord shows up to 25 choices; commands get as many. */
@@ -49,28 +57,68 @@ function offered(state: ComposerState, sources: CompletionSources): Completion[]
       .filter((open) => includes(open.name, state.draft))
       .map((open) => ({ kind: "option", value: open.name, option: open }));
   }
-  return choicesOf(option, state.draft, sources).map((choice) => ({ kind: "choice", value: String(choice.value), choice }));
+  return choicesOf(option, state.draft, sources);
 }
 
-function choicesOf(option: CommandOption, draft: string, { autocomplete, guild }: CompletionSources): readonly Choice[] {
-  if (option.autocomplete === true) return autocomplete ?? [];
-  return fixedChoices(option, guild).filter((choice) => includes(choice.name, draft));
-}
-
-function fixedChoices(option: CommandOption, { members, channels }: CompletionSources["guild"]): Choice[] {
-  switch (option.type) {
-    case OPTION.boolean:
-      return [
-        { name: "True", value: true },
-        { name: "False", value: false },
-      ];
-    case OPTION.user:
-      return members.map(({ id, name }) => ({ name, value: id }));
-    case OPTION.channel:
-      return channels.map(({ id, name }) => ({ name: `#${name}`, value: id }));
-    default:
-      return option.choices ?? [];
+function choicesOf(option: CommandOption, draft: string, sources: CompletionSources): Completion[] {
+  const subjects = subjectsOf(option, sources);
+  if (subjects !== null) {
+    // Names may be typed with the sign that stands before them.
+    const wanted = draft.trim().replace(/^[@#]/u, "");
+    return subjects.map(subjectChoice).filter((one) => includes(one.choice.name.replace(/^[@#]/u, ""), wanted));
   }
+  const choices =
+    option.autocomplete === true ? (sources.autocomplete ?? []) : fixedChoices(option).filter(({ name }) => includes(name, draft));
+  return choices.map((choice) => ({ kind: "choice", value: String(choice.value), choice }));
+}
+
+function fixedChoices(option: CommandOption): readonly Choice[] {
+  if (option.type !== OPTION.boolean) return option.choices ?? [];
+  return [
+    { name: "True", value: true },
+    { name: "False", value: false },
+  ];
+}
+
+/** What an option chooses among, or null when it takes text or numbers. */
+function subjectsOf({ type, channel_types: types = [] }: CommandOption, { guild, bot }: CompletionSources): Subject[] | null {
+  const users = (): Subject[] => [...guild.members.map((user): Subject => ({ kind: "user", user })), { kind: "bot", user: bot }];
+  const roles = (): Subject[] => guild.roles.toSorted((a, b) => b.position - a.position).map((role) => ({ kind: "role", role }));
+  switch (type) {
+    case OPTION.user:
+      return users();
+    case OPTION.role:
+      return roles();
+    case OPTION.mentionable:
+      return [...roles(), ...users()];
+    case OPTION.channel:
+      return guild.channels
+        .filter((channel) => types.length === 0 || types.includes(channel.type))
+        .map((channel) => ({ kind: "channel", channel }));
+    default:
+      return null;
+  }
+}
+
+function subjectChoice(subject: Subject): Completion & { kind: "choice" } {
+  const choice = choiceOf(subject);
+  return { kind: "choice", value: String(choice.value), choice, subject };
+}
+
+function choiceOf(subject: Subject): Choice {
+  switch (subject.kind) {
+    case "role":
+      return { name: roleName(subject.role.name), value: subject.role.id };
+    case "channel":
+      return { name: `#${subject.channel.name}`, value: subject.channel.id };
+    default:
+      return { name: `@${subject.user.name}`, value: subject.user.id };
+  }
+}
+
+/** A role's name with the sign before it, which @everyone has already. */
+export function roleName(name: string): string {
+  return name.startsWith("@") ? name : `@${name}`;
 }
 
 function includes(text: string, part: string): boolean {

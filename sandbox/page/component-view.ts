@@ -1,6 +1,6 @@
 import "@skyra/discord-components-core/discord-action-row.js";
 import "@skyra/discord-components-core/discord-button.js";
-import { type Child, h } from "./dom.ts";
+import { type Child, h, hexColor } from "./dom.ts";
 import { type MentionContext, renderMarkdown, renderText } from "./markdown-dom.ts";
 import { webAddress } from "./markdown-inline.ts";
 import { selectMenu } from "./select-menu.ts";
@@ -34,8 +34,9 @@ const STYLES: Record<number, "primary" | "secondary" | "success" | "destructive"
 export interface ComponentContext extends MentionContext {
   /** Sends a press or a choice; resolves when it was answered. */
   press(customId: string, values?: string[]): Promise<void>;
-  /** Members and channels for the menus that choose among them. */
+  /** Members, roles and channels for the menus that choose among them. */
   people(): { label: string; value: string }[];
+  roles(): { label: string; value: string }[];
   channels(): { label: string; value: string }[];
 }
 
@@ -58,8 +59,11 @@ function componentElement(component: Component, context: ComponentContext): HTML
     case COMPONENT.stringSelect:
       return menuElement(component, component.options ?? [], context);
     case COMPONENT.userSelect:
-    case COMPONENT.mentionableSelect:
       return menuElement(component, context.people(), context);
+    case COMPONENT.roleSelect:
+      return menuElement(component, context.roles(), context);
+    case COMPONENT.mentionableSelect:
+      return menuElement(component, [...context.roles(), ...context.people()], context);
     case COMPONENT.channelSelect:
       return menuElement(component, context.channels(), context);
     case COMPONENT.text:
@@ -74,7 +78,7 @@ function componentElement(component: Component, context: ComponentContext): HTML
     case COMPONENT.container: {
       const container = h("div", { class: "v2-container" }, ...inner());
       const { accent_color: accent } = component;
-      if (typeof accent === "number") container.style.setProperty("--accent", `#${accent.toString(16).padStart(6, "0")}`);
+      if (typeof accent === "number") container.style.setProperty("--accent", hexColor(accent));
       return container;
     }
     default:

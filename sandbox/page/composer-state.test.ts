@@ -37,7 +37,19 @@ const COMMANDS: ApplicationCommand[] = [
   { id: "3", name: "status", description: "Status", options: [{ ...server, required: false }] },
   { id: "4", type: 2, name: "Inspect", description: "" },
 ];
-const GUILD = { members: [{ id: "11", name: "Coral", label: "admin", permissions: "32" }], channels: [{ id: "21", name: "general" }] };
+const GUILD = {
+  members: [{ id: "11", name: "Coral", label: "admin", permissions: "32", roles: ["32"] }],
+  channels: [
+    { id: "21", name: "general", type: 0 },
+    { id: "22", name: "Talk", type: 2 },
+  ],
+  roles: [
+    { id: "31", name: "@everyone", color: 0, position: 0 },
+    { id: "32", name: "Helpers", color: 0x2ecc71, position: 1 },
+    { id: "33", name: "admin", color: 0, position: 2 },
+  ],
+};
+const BOT = { id: "41", name: "ReconSync" };
 
 const ADMIN = slashCommands(COMMANDS, "32");
 const OWNER = slashCommands(COMMANDS, "8");
@@ -49,7 +61,7 @@ function command(path: string): SlashCommand {
 }
 
 function offersOf(state: composer.ComposerState, autocomplete: readonly { name: string; value: string }[] | null = []) {
-  return completions(state, { commands: OWNER, autocomplete, guild: GUILD });
+  return completions(state, { commands: OWNER, autocomplete, guild: GUILD, bot: BOT });
 }
 
 describe("commands", () => {
@@ -90,16 +102,39 @@ describe("the popup", () => {
     expect(offersOf(state, null)).toEqual([]);
   });
 
-  it("filters fixed choices, members, channels and booleans by what is typed", () => {
-    const asking = (option: CommandOption, draft: string) => {
-      const state = composer.enterCommand({ path: "x", id: "9", description: "", options: [{ ...option, required: true }] });
-      return offersOf({ ...state, draft }).map((offer) => offer.value);
-    };
+  const asking = (option: CommandOption, draft: string) => {
+    const state = composer.enterCommand({ path: "x", id: "9", description: "", options: [{ ...option, required: true }] });
+    return offersOf({ ...state, draft }).map((offer) => offer.value);
+  };
+
+  it("filters fixed choices and booleans by what is typed", () => {
     expect(asking(kind, "fu")).toEqual(["full"]);
     expect(asking(kind, "x")).toEqual([]);
     expect(asking({ type: 5, name: "b", description: "" }, "")).toEqual(["true", "false"]);
-    expect(asking({ type: 6, name: "u", description: "" }, "cor")).toEqual(["11"]);
-    expect(asking({ type: 7, name: "c", description: "" }, "#gen")).toEqual(["21"]);
+  });
+
+  it.each([
+    ["members and the app", { type: 6 }, "", ["11", "41"]],
+    ["members, with or without the sign", { type: 6 }, "@cor", ["11"]],
+    ["channels of any type", { type: 7 }, "", ["21", "22"]],
+    ["channels of the type that the option takes", { type: 7, channel_types: [0, 5] }, "", ["21"]],
+    ["channels, with or without the sign", { type: 7 }, "#gen", ["21"]],
+    ["roles, the highest first", { type: 8 }, "", ["33", "32", "31"]],
+    ["roles by what is typed", { type: 8 }, "help", ["32"]],
+    ["roles and members", { type: 9 }, "", ["33", "32", "31", "11", "41"]],
+    ["roles and members by what is typed", { type: 9 }, "co", ["11", "41"]],
+  ])("offers %s", (_, option, draft, values) => {
+    expect(asking({ name: "x", description: "", ...option }, draft)).toEqual(values);
+  });
+
+  it("writes the sign before a name, and finds a choice again by it", () => {
+    const state = composer.enterCommand({ path: "x", id: "9", description: "", options: [{ type: 9, name: "who", description: "" }] });
+    const asked = composer.asked(state, "who");
+    const [first] = offersOf({ ...asked, draft: "helpers" });
+    if (first?.kind !== "choice") throw new Error("offered no choice");
+    expect(first.choice).toEqual({ name: "@Helpers", value: "32" });
+    const again = composer.reopened(composer.picked(asked, first.choice), "who");
+    expect(offersOf(again).map((offer) => offer.value)).toEqual(["32"]);
   });
 
   it("chooses its first line, except among optional options, where Enter sends", () => {
@@ -181,6 +216,11 @@ describe("values", () => {
     [{ type: 5, name: "b", description: "" }, "yes", { problem: "Choose True or False." }],
     [{ type: 6, name: "u", description: "" }, "11", { value: "11" }],
     [{ type: 6, name: "u", description: "" }, "Coral", { problem: "Choose one from the list." }],
+    [{ type: 8, name: "r", description: "" }, "Helpers", { problem: "Choose one from the list." }],
+    [{ type: 9, name: "m", description: "" }, "@everyone", { problem: "Choose one from the list." }],
+    [{ type: 10, name: "n", description: "" }, "-0.25", { value: -0.25 }],
+    [{ type: 10, name: "n", description: "" }, "99999999999999999999", { problem: "This number is too large." }],
+    [{ type: 10, name: "n", description: "", choices: [{ name: "Half", value: 0.5 }] }, "half", { value: 0.5 }],
   ] as const)("%o takes %s as Discord does", (option, typed, read) => {
     expect(composer.readValue(option as CommandOption, typed)).toEqual(read);
   });

@@ -125,6 +125,9 @@ function onward(state: CommandState): CommandState {
   return { ...state, active: missingOptions(state)[0]?.name ?? null, draft: "", problem: null };
 }
 
+/** Discord's reference, "Application Command Option Type". */
+const NUMBER_MAX = 2 ** 53;
+
 type Read = { value: OptionValue } | { problem: string };
 
 /** Checks typed text as Discord's client does before it sends a command. */
@@ -143,6 +146,8 @@ export function readValue(option: CommandOption, text: string): Read {
       return { problem: "Choose True or False." };
     case OPTION.user:
     case OPTION.channel:
+    case OPTION.role:
+    case OPTION.mentionable:
       return /^\d{1,20}$/.test(text) ? { value: text } : { problem: "Choose one from the list." };
     default:
       return readText(option, text);
@@ -153,6 +158,7 @@ function readNumber({ type, min_value: least, max_value: most }: CommandOption, 
   const value = /^-?\d{1,20}(?:\.\d{1,20})?$/.test(text) ? Number(text) : Number.NaN;
   if (Number.isNaN(value)) return { problem: "Enter a number." };
   if (type === OPTION.integer && !Number.isSafeInteger(value)) return { problem: "Enter a whole number." };
+  if (Math.abs(value) > NUMBER_MAX) return { problem: "This number is too large." };
   if (least !== undefined && value < least) return { problem: `Enter a number of at least ${least}.` };
   if (most !== undefined && value > most) return { problem: `Enter a number of at most ${most}.` };
   return { value };

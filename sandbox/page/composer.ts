@@ -132,7 +132,8 @@ export class Composer {
   }
 
   #enterText(text: string): void {
-    if (text.startsWith("/")) this.#actions.tell(`There is no command “${text}” that you may use here.`);
+    if (this.#store.isDirect && text !== "") this.#actions.tell("The sandbox sends nothing from direct messages.");
+    else if (text.startsWith("/")) this.#actions.tell(`There is no command “${text}” that you may use here.`);
     else if (text !== "") this.#actions.tell("The sandbox sends slash commands only. Type / to see them.");
   }
 
@@ -183,7 +184,7 @@ export class Composer {
   }
 
   #sources(): CompletionSources {
-    return { commands: this.#store.commands, autocomplete: this.#choices, guild: this.#store.guild };
+    return { commands: this.#store.commands, autocomplete: this.#choices, guild: this.#store.guild, bot: this.#store.world.bot };
   }
 
   /** Asks the application for choices when the typed text or the option changed. */
@@ -236,10 +237,15 @@ export class Composer {
     this.#more.textContent = open === 0 ? "" : `+${open} optional`;
     const text = state.mode === "text" ? state.text : state.draft;
     if (this.#input.value !== text) this.#input.value = text;
-    this.#input.placeholder = state.mode === "text" ? `Message #${this.#store.channel.name}` : "";
-    const label = command === null ? `Message #${this.#store.channel.name}` : (command.active ?? `Options of /${command.command.path}`);
+    this.#input.placeholder = state.mode === "text" ? this.#prompt() : "";
+    const label = command === null ? this.#prompt() : (command.active ?? `Options of /${command.command.path}`);
     this.#input.setAttribute("aria-label", label);
     this.#showPopup();
+  }
+
+  #prompt(): string {
+    const { channel, isDirect } = this.#store;
+    return `Message ${isDirect ? "@" : "#"}${channel.name}`;
   }
 
   #showPopup(): void {

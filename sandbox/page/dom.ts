@@ -21,6 +21,11 @@ export function setAttributes(element: Element, attributes: Attributes): void {
   }
 }
 
+/** A colour of Discord's, 0xRRGGBB, as CSS writes it. */
+export function hexColor(color: number): string {
+  return `#${color.toString(16).padStart(6, "0")}`;
+}
+
 /** Replaces the children; the focus stays on the child with the same `data-key`. */
 export function replaceKeepingFocus(parent: Element, children: Child[]): void {
   const focused = document.activeElement;

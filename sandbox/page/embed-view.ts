@@ -3,7 +3,7 @@ import "@skyra/discord-components-core/discord-embed-description.js";
 import "@skyra/discord-components-core/discord-embed-field.js";
 import "@skyra/discord-components-core/discord-embed-fields.js";
 import "@skyra/discord-components-core/discord-embed-footer.js";
-import { h } from "./dom.ts";
+import { h, hexColor } from "./dom.ts";
 import { type MentionContext, renderMarkdown, renderText, renderTitle } from "./markdown-dom.ts";
 import { webAddress } from "./markdown-inline.ts";
 import { messageTime } from "./timestamps.ts";
@@ -17,7 +17,7 @@ const FIELDS_IN_ROW = 3;
  * and look for emoji on Discord's servers.
  */
 export function embedElement(embed: Embed, context: MentionContext): HTMLElement {
-  const color = embed.color === undefined ? undefined : `#${embed.color.toString(16).padStart(6, "0")}`;
+  const color = embed.color === undefined ? undefined : hexColor(embed.color);
   return h(
     "discord-embed",
     { slot: "embeds", "data-testid": "embed", color, image: ownPicture(embed.image?.url), thumbnail: ownPicture(embed.thumbnail?.url) },

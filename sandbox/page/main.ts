@@ -1,4 +1,5 @@
 import { fetchMessages, fetchWorld, listen, pressComponent, sendCommand, submitModal } from "./api.ts";
+import { roleName } from "./completion.ts";
 import { Composer } from "./composer.ts";
 import { h } from "./dom.ts";
 import { startTicking } from "./markdown-dom.ts";
@@ -10,13 +11,15 @@ import { channelHeader, channelList, guildRail, memberList } from "./sidebar.ts"
 import { Store } from "./store.ts";
 import { applyTheme } from "./theme.ts";
 import { toast } from "./toast.ts";
-import type { Message, OptionValue, Outcome } from "./types.ts";
+import type { Guild, Message, OptionValue, Outcome } from "./types.ts";
 
 /** The page of the sandbox. This is its entry: it loads the state, builds the views, and connects them. */
 class App {
   readonly #store: Store;
   readonly #composer: Composer;
   readonly #list: MessageList;
+  /** Changes of messages since the newest load began; undefined while none is under way. */
+  #sinceLoad: (() => void)[] | undefined;
   #loads = 0;
 
   constructor(store: Store) {
@@ -83,9 +86,13 @@ class App {
         opened = true;
       },
       lost: () => say("Reconnecting…"),
-      put: ({ message }) => this.#store.putMessage(message),
-      removed: ({ message }) => this.#store.removeMessage(message.id),
-      commandsChanged: () => this.#run(this.#loadWorld()),
+      created: ({ message }) => {
+        this.#apply(() => this.#store.putMessage(message));
+        this.#store.markUnread(message);
+      },
+      put: ({ message }) => this.#apply(() => this.#store.putMessage(message)),
+      removed: ({ message }) => this.#apply(() => this.#store.removeMessage(message.id)),
+      worldChanged: () => this.#run(this.#loadWorld()),
     });
   }
 
@@ -93,8 +100,22 @@ class App {
   async #loadMessages(reset: boolean): Promise<void> {
     this.#loads += 1;
     const load = this.#loads;
-    const messages = await fetchMessages(this.#store.place);
-    if (load === this.#loads) this.#store.setMessages(messages, reset);
+    this.#sinceLoad = [];
+    try {
+      const messages = await fetchMessages(this.#store.place);
+      if (load !== this.#loads) return;
+      this.#store.setMessages(messages, reset);
+      // What came while the answer was on its way is newer than the answer.
+      for (const change of this.#sinceLoad ?? []) change();
+    } finally {
+      if (load === this.#loads) this.#sinceLoad = undefined;
+    }
+  }
+
+  /** Applies a change now, and once more after messages that are being loaded. */
+  #apply(change: () => void): void {
+    change();
+    this.#sinceLoad?.push(change);
   }
 
   async #loadWorld(): Promise<void> {
@@ -135,11 +156,12 @@ class App {
       memberNamed: (name) => store.guild.members.find((member) => member.name === name),
       memberById: (wanted) => store.guild.members.find((member) => member.id === wanted),
       messageById: (wanted) => store.messages.find((message) => message.id === wanted),
-      userName: (wanted) =>
-        wanted === store.world.bot.id ? store.world.bot.name : store.guild.members.find((member) => member.id === wanted)?.name,
-      channelName: (wanted) => store.guild.channels.find((channel) => channel.id === wanted)?.name,
+      userName: (wanted) => (wanted === store.world.bot.id ? store.world.bot.name : everywhere(store, "members", wanted)?.name),
+      channelName: (wanted) => everywhere(store, "channels", wanted)?.name,
+      role: (wanted) => everywhere(store, "roles", wanted),
       useCommand: (path) => this.#composer.use(path),
       people: () => store.guild.members.map((member) => ({ label: member.name, value: member.id })),
+      roles: () => store.guild.roles.map((role) => ({ label: roleName(role.name), value: role.id })),
       channels: () => store.guild.channels.map((channel) => ({ label: `#${channel.name}`, value: channel.id })),
       press: async (customId, values) => {
         try {
@@ -154,14 +176,23 @@ class App {
 
   /** The address always says where the page is, so that it can be copied. */
   #showHash(): void {
-    const { guild, channel } = this.#store;
+    const { guild, channel, isDirect } = this.#store;
     history.replaceState(null, "", this.#store.hashFor({}));
-    document.title = `#${channel.name} | ${guild.name}`;
+    document.title = isDirect ? `@${channel.name}` : `#${channel.name} | ${guild.name}`;
   }
 
   #run(task: Promise<void>): void {
     task.catch((error: unknown) => toast(wordsOf(error)));
   }
+}
+
+/** What a mention means: first that of the guild, then that of any other. */
+function everywhere<K extends "members" | "roles" | "channels">(
+  { guild, world }: Store,
+  kind: K,
+  id: string,
+): Guild[K][number] | undefined {
+  return [guild, ...world.guilds].flatMap((one): Guild[K][number][] => one[kind]).find((one) => one.id === id);
 }
 
 function wordsOf(error: unknown): string {

@@ -1,5 +1,6 @@
 import "@skyra/discord-components-core/discord-mention.js";
-import { h } from "./dom.ts";
+import { roleName } from "./completion.ts";
+import { h, hexColor } from "./dom.ts";
 import { type Cell, pieces } from "./glyphs.ts";
 import { type Block, parseMarkdown } from "./markdown.ts";
 import { type Inline, parseInline } from "./markdown-inline.ts";
@@ -9,6 +10,8 @@ import { timestampWords } from "./timestamps.ts";
 export interface MentionContext {
   userName(id: string): string | undefined;
   channelName(id: string): string | undefined;
+  /** `color` is 0xRRGGBB, 0 for none. */
+  role(id: string): { name: string; color: number } | undefined;
   useCommand(path: string): void;
 }
 
@@ -97,7 +100,7 @@ function renderNode(node: Inline, context: MentionContext): Node[] {
     case "user":
       return [h("discord-mention", { type: "user" }, context.userName(node.id) ?? "unknown-user")];
     case "role":
-      return [h("discord-mention", { type: "role" }, "role")];
+      return [roleMention(context.role(node.id))];
     case "channel":
       return [h("discord-mention", { type: "channel" }, context.channelName(node.id) ?? "unknown")];
     case "command": {
@@ -108,6 +111,19 @@ function renderNode(node: Inline, context: MentionContext): Node[] {
     case "emoji":
       return [document.createTextNode(`:${node.name}:`)];
   }
+}
+
+function roleMention(role: { name: string; color: number } | undefined): HTMLElement {
+  // The component puts the sign before the name itself.
+  const { name, color } = role ?? { name: "unknown-role", color: 0 };
+  return h("discord-mention", { type: "role", color: color === 0 ? undefined : hexColor(color) }, name.replace(/^@/u, ""));
+}
+
+/** A mention in plain words, where no element can stand. */
+export function mentionWords({ type, id }: { type: "user" | "role" | "channel"; id: string }, context: MentionContext): string {
+  if (type === "channel") return `#${context.channelName(id) ?? "unknown"}`;
+  if (type === "role") return roleName(context.role(id)?.name ?? "unknown-role");
+  return `@${context.userName(id) ?? "unknown-user"}`;
 }
 
 function spoiler(children: Node[]): HTMLElement {

@@ -8,9 +8,14 @@ export type Inline =
   | { type: "code"; text: string }
   | { type: "link"; href: string; children: Inline[] }
   | { type: "timestamp"; unix: number; style: TimestampStyle }
-  | { type: "user" | "role" | "channel"; id: string }
+  | Mention
   | { type: "command"; name: string; id: string }
   | { type: "emoji"; name: string };
+
+export interface Mention {
+  type: "user" | "role" | "channel";
+  id: string;
+}
 
 /** Deepest nesting of formats; what lies deeper is shown as text. */
 const DEPTH_MAX = 12;
@@ -22,7 +27,7 @@ const ANGLE: readonly [RegExp, (match: RegExpExecArray) => Inline | null][] = [
   [/<@!?(\d{1,20})>/y, (match) => ({ type: "user", id: match[1] ?? "" })],
   [/<@&(\d{1,20})>/y, (match) => ({ type: "role", id: match[1] ?? "" })],
   [/<#(\d{1,20})>/y, (match) => ({ type: "channel", id: match[1] ?? "" })],
-  [/<\/([-_\p{L}\p{N} ]{1,100}):(\d{1,20})>/uy, (match) => ({ type: "command", name: match[1] ?? "", id: match[2] ?? "" })],
+  [/<\/([-_'\p{L}\p{N} ]{1,100}):(\d{1,20})>/uy, (match) => ({ type: "command", name: match[1] ?? "", id: match[2] ?? "" })],
   [/<a?:(\w{2,32}):\d{1,20}>/y, (match) => ({ type: "emoji", name: match[1] ?? "" })],
   [/<(https?:\/\/[^\s<>]+)>/y, (match) => link(match[1] ?? "", [{ type: "text", text: match[1] ?? "" }])],
 ];
@@ -64,13 +69,15 @@ export function parseInline(source: string, depth = 0): Inline[] {
   return out;
 }
 
-/** The words of a piece of markdown without its formats, for labels. */
-export function plainText(nodes: readonly Inline[]): string {
+/** The words of a piece of markdown without its formats, for labels. `mention` tells what stands for an id. */
+export function plainText(nodes: readonly Inline[], mention: (node: Mention) => string = () => ""): string {
   return nodes
     .map((node) => {
       if (node.type === "text" || node.type === "code") return node.text;
       if (node.type === "break") return " ";
-      return "children" in node ? plainText(node.children) : "";
+      if (node.type === "user" || node.type === "role" || node.type === "channel") return mention(node);
+      if (node.type === "command") return `/${node.name}`;
+      return "children" in node ? plainText(node.children, mention) : "";
     })
     .join("");
 }

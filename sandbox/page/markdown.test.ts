@@ -133,3 +133,8 @@ describe("blocks", () => {
     ]);
   });
 });
+
+it("puts words in place of ids where no element can stand", () => {
+  const named = parseInline("**<@1>** asked <@&2> in <#3>: </backup now:4>");
+  expect(plainText(named, ({ type, id }) => `[${type} ${id}]`)).toBe("[user 1] asked [role 2] in [channel 3]: /backup now");
+});

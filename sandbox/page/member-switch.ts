@@ -1,9 +1,9 @@
 import { avatarOf } from "./avatars.ts";
 import { h, ICONS, icon } from "./dom.ts";
-import { permissionWords } from "./permissions.ts";
+import { PLAIN_MEMBER, permissionWords } from "./permissions.ts";
 import { face, keep, labelWords } from "./sidebar.ts";
 import type { Store } from "./store.ts";
-import type { Member } from "./types.ts";
+import type { Guild, Member } from "./types.ts";
 
 /** The panel at the bottom left: as whom the page acts. A native menu lies over it, so that keyboards and screen readers can switch as well. */
 export function memberSwitch(store: Store, go: (hash: string) => void): HTMLElement {
@@ -18,16 +18,19 @@ export function memberSwitch(store: Store, go: (hash: string) => void): HTMLElem
         "span",
         { class: "user-words" },
         h("span", { class: "user-name" }, member.name),
-        h("span", { class: "user-rights" }, rights(member)),
+        h("span", { class: "user-rights" }, rights(member, guild)),
       ),
       icon(ICONS.down, 16),
     );
-    select.replaceChildren(...guild.members.map((one) => h("option", { value: one.id }, `${one.name} (${rights(one)})`)));
+    select.replaceChildren(...guild.members.map((one) => h("option", { value: one.id }, `${one.name} (${rights(one, guild)})`)));
     select.value = member.id;
   });
   return h("div", { class: "user-panel" }, shown, select);
 }
 
-function rights(member: Member): string {
-  return `${labelWords(member)} · ${permissionWords(member.permissions)}`;
+/** What a member is, and by which right: the strongest permission, or else the roles. */
+function rights(member: Member, { roles }: Guild): string {
+  const words = permissionWords(member.permissions);
+  const names = roles.filter((role) => member.roles.includes(role.id)).map((role) => role.name);
+  return `${labelWords(member)} · ${words === PLAIN_MEMBER && names.length > 0 ? names.join(", ") : words}`;
 }

@@ -1,4 +1,5 @@
 import "@skyra/discord-components-core/discord-messages.js";
+import { avatarOf } from "./avatars.ts";
 import { h, ICONS, icon } from "./dom.ts";
 import { continues, startsDay } from "./message-rules.ts";
 import { type MessageContext, MessageView, pendingElement } from "./message-view.ts";
@@ -98,7 +99,17 @@ export class MessageList {
   }
 
   #beginning(): HTMLElement {
-    const { name } = this.#store.channel;
+    const { channel, isDirect, world } = this.#store;
+    const { name } = channel;
+    if (isDirect) {
+      return h(
+        "div",
+        { class: "beginning", "data-kept": "beginning-direct" },
+        h("img", { class: "beginning-icon", src: avatarOf("bot", world.bot.id), alt: "" }),
+        h("h1", {}, name),
+        h("p", {}, `This is the beginning of your direct messages with ${name}.`),
+      );
+    }
     return h(
       "div",
       { class: "beginning", "data-kept": "beginning" },

@@ -3,6 +3,7 @@ import {
   acronym,
   answeredCommand,
   continues,
+  fileSize,
   hashOf,
   isVisible,
   MESSAGES_SHOWN_MAX,
@@ -26,21 +27,25 @@ const world: World = {
       id: "g1",
       name: "Reef",
       channels: [
-        { id: "c1", name: "general" },
-        { id: "c2", name: "servers" },
+        { id: "v1", name: "Talk", type: 2 },
+        { id: "c1", name: "general", type: 0 },
+        { id: "c2", name: "servers", type: 0 },
       ],
+      roles: [{ id: "g1", name: "@everyone", color: 0, position: 0 }],
       members: [
-        { id: "m1", name: "Marlin", label: "owner", permissions: "8" },
-        { id: "m2", name: "Coral", label: "admin", permissions: "32" },
+        { id: "m1", name: "Marlin", label: "owner", permissions: "8", roles: [] },
+        { id: "m2", name: "Coral", label: "admin", permissions: "32", roles: [] },
       ],
     },
     {
       id: "g2",
       name: "Iron",
-      channels: [{ id: "c3", name: "general" }],
-      members: [{ id: "m2", name: "Coral", label: "player", permissions: "0" }],
+      channels: [{ id: "c3", name: "general", type: 0 }],
+      roles: [{ id: "g2", name: "@everyone", color: 0, position: 0 }],
+      members: [{ id: "m2", name: "Coral", label: "player", permissions: "0", roles: [] }],
     },
   ],
+  directs: [{ id: "d1", userId: "m1" }],
   commands: { g1: [{ id: "1", name: "backup", description: "", default_member_permissions: "32" }] },
 };
 
@@ -144,4 +149,36 @@ it("reads the fields of a form from rows and labels, and checks them", () => {
   const problems = ["", "ab", "abc", "abcdef"].map((value) => fields[0] && fieldProblem(fields[0], value));
   expect(problems).toEqual(["This is required.", "Must be 3 or more in length.", null, "Must be 5 or fewer in length."]);
   expect(fields[1] && fieldProblem(fields[1], "")).toBeNull();
+});
+
+it("has the direct messages of the member only, and neither commands nor voice channels among them", () => {
+  expect(resolvePlace(world, { guild: "g1", channel: "d1", member: "m1" })).toEqual({ guild: "g1", channel: "d1", member: "m1" });
+  expect(resolvePlace(world, { guild: "g1", channel: "d1", member: "m2" }).channel).toBe("c1");
+  expect(resolvePlace(world, { guild: "g1", channel: "v1", member: "m1" }).channel).toBe("c1");
+  const store = new Store(world, "#g1/d1/m1");
+  expect(store).toMatchObject({ isDirect: true, channel: { id: "d1", name: "ReconSync" }, commands: [] });
+  expect(store.textChannels.map((channel) => channel.id)).toEqual(["c1", "c2"]);
+  store.setHash("#g1/c1/m1");
+  expect(store).toMatchObject({ isDirect: false, commands: { length: 1 } });
+});
+
+it("marks channels with new messages until they are looked at", () => {
+  const store = new Store(world, "#g1/c1/m1");
+  store.markUnread(message("1"));
+  store.markUnread(message("2", { channel_id: "c2", ephemeral: true, ephemeralFor: "m2" }));
+  expect([...store.unread]).toEqual([]);
+  store.markUnread(message("3", { channel_id: "d1" }));
+  expect([...store.unread]).toEqual(["d1"]);
+  store.setHash("#g1/d1/m1");
+  expect([...store.unread]).toEqual([]);
+});
+
+it.each([
+  [0, [0, "bytes"]],
+  [1023, [1023, "bytes"]],
+  [1500, [1.46, "KB"]],
+  [10 * 1024 * 1024, [10, "MB"]],
+  [5 * 1024 ** 3, [5120, "MB"]],
+] as const)("writes a size of %i bytes as Discord does", (size, words) => {
+  expect(fileSize(size)).toEqual(words);
 });

@@ -54,6 +54,18 @@ function isReply(message: Message): boolean {
   return message.interaction !== undefined;
 }
 
+const UNITS = ["bytes", "KB", "MB"] as const;
+
+/** The size of a file as Discord shows it, as `[1.46, "KB"]`. */
+export function fileSize(bytes: number): [amount: number, unit: string] {
+  let [amount, unit] = [bytes, 0];
+  while (amount >= 1024 && unit < UNITS.length - 1) {
+    amount /= 1024;
+    unit += 1;
+  }
+  return [Number(amount.toFixed(2)), UNITS[unit] ?? ""];
+}
+
 /** Up to two letters for a guild without a picture. */
 export function acronym(name: string): string {
   const words = name.split(/\s+/).filter((word) => word !== "");

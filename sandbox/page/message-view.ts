@@ -6,12 +6,12 @@ import { avatarOf } from "./avatars.ts";
 import { type ComponentContext, componentElements } from "./component-view.ts";
 import { h, ICONS, icon, setAttributes } from "./dom.ts";
 import { embedElement } from "./embed-view.ts";
-import { renderMarkdown } from "./markdown-dom.ts";
+import { mentionWords, renderMarkdown } from "./markdown-dom.ts";
 import { parseInline, plainText } from "./markdown-inline.ts";
-import { answeredCommand } from "./message-rules.ts";
+import { answeredCommand, fileSize } from "./message-rules.ts";
 import type { Pending } from "./store.ts";
 import { messageTime } from "./timestamps.ts";
-import type { Member, Message, Named } from "./types.ts";
+import type { Attachment, Member, Message, Named } from "./types.ts";
 
 export interface MessageContext extends ComponentContext {
   bot: Named;
@@ -108,7 +108,7 @@ function replyLine(message: Message, context: MessageContext): HTMLElement[] {
   const reply = h(
     "discord-reply",
     { slot: "reply", author: context.bot.name, avatar: avatarOf("bot", source.author.id), bot: true },
-    plainText(parseInline(words)),
+    plainText(parseInline(words), (mention) => mentionWords(mention, context)),
   );
   return [reply];
 }
@@ -147,13 +147,16 @@ function embedsOf(message: Message, context: MessageContext): HTMLElement[] {
   return shownBelow ? [...embeds, h("div", { slot: "embeds", class: "edited", "data-testid": "edited" }, "(edited)")] : embeds;
 }
 
-function attachment({ filename, size, url }: { filename: string; size: number; url: string }): HTMLElement {
+function attachment({ filename, size, url, description }: Attachment): HTMLElement {
+  const [amount, unit] = fileSize(size);
   return h("discord-file-attachment", {
     slot: "attachments",
+    "data-testid": "attachment",
     name: filename,
-    bytes: Math.ceil(size / 1000),
-    "bytes-unit": "kB",
+    bytes: amount,
+    "bytes-unit": unit,
     href: url,
     target: "_blank",
+    title: description,
   });
 }

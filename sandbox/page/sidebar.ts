@@ -1,5 +1,5 @@
 import { avatarOf } from "./avatars.ts";
-import { h, ICONS, icon, replaceKeepingFocus } from "./dom.ts";
+import { type Child, h, ICONS, icon, replaceKeepingFocus } from "./dom.ts";
 import { acronym } from "./message-rules.ts";
 import type { Store } from "./store.ts";
 import type { Guild, Member, Named } from "./types.ts";
@@ -36,30 +36,49 @@ export function channelList(store: Store): HTMLElement {
   const list = h("nav", { class: "channels", "aria-label": "Channels" });
   keep(store, () => {
     heading.textContent = store.guild.name;
-    const category = h("div", { class: "channel-category" }, icon(ICONS.down, 12), "Text channels");
-    replaceKeepingFocus(list, [category, ...store.guild.channels.map((channel) => channelLink(store, channel))]);
+    const { direct, textChannels } = store;
+    const directs = direct === undefined ? [] : [category("Direct messages"), directLink(store, direct)];
+    replaceKeepingFocus(list, [category("Text channels"), ...textChannels.map((channel) => channelLink(store, channel)), ...directs]);
   });
   return h("div", { class: "sidebar-main" }, h("header", { class: "guild-header" }, heading), list);
 }
 
+function category(title: string): HTMLElement {
+  return h("div", { class: "channel-category" }, icon(ICONS.down, 12), title);
+}
+
 function channelLink(store: Store, channel: Named): HTMLElement {
+  return placeLink(store, channel, "channel-item", [icon(ICONS.hash, 20), h("span", {}, channel.name)]);
+}
+
+function directLink(store: Store, direct: Named): HTMLElement {
+  return placeLink(store, direct, "direct-item", [
+    face(avatarOf("bot", store.world.bot.id)),
+    h("span", {}, direct.name),
+    h("span", { class: "app-tag" }, "App"),
+  ]);
+}
+
+function placeLink(store: Store, { id }: Named, testId: string, children: Child[]): HTMLElement {
+  const unread = store.unread.has(id);
   return h(
     "a",
     {
-      class: "channel",
-      href: store.hashFor({ channel: channel.id }),
-      "data-testid": "channel-item",
-      "data-channel-id": channel.id,
-      "data-key": channel.id,
-      "aria-current": channel.id === store.place.channel ? "page" : undefined,
+      class: unread ? "channel channel-unread" : "channel",
+      href: store.hashFor({ channel: id }),
+      "data-testid": testId,
+      "data-channel-id": id,
+      "data-key": id,
+      "aria-current": id === store.place.channel ? "page" : undefined,
     },
-    icon(ICONS.hash, 20),
-    h("span", {}, channel.name),
+    ...children,
+    unread ? h("span", { class: "visually-hidden" }, "unread messages") : null,
   );
 }
 
 /** The line above the messages. */
 export function channelHeader(store: Store, toggleMembers: () => boolean): HTMLElement {
+  const sign = h("span", { class: "channel-sign" });
   const name = h("h1", { class: "channel-name", "data-testid": "channel-name" });
   const people = h(
     "button",
@@ -70,8 +89,9 @@ export function channelHeader(store: Store, toggleMembers: () => boolean): HTMLE
   const live = h("span", { class: "live", "data-testid": "connection", role: "status" });
   keep(store, () => {
     name.textContent = store.channel.name;
+    sign.replaceChildren(store.isDirect ? face(avatarOf("bot", store.world.bot.id)) : icon(ICONS.hash));
   });
-  return h("header", { class: "channel-header" }, icon(ICONS.hash), name, h("span", { class: "sandbox-tag" }, "Sandbox"), live, people);
+  return h("header", { class: "channel-header" }, sign, name, h("span", { class: "sandbox-tag" }, "Sandbox"), live, people);
 }
 
 /** Everybody in the guild, at the right. */
@@ -97,6 +117,7 @@ export function memberList(store: Store): HTMLElement {
 const GROUPS = [
   ["owner", "Owner"],
   ["admin", "Admin"],
+  ["moderator", "Moderator"],
   ["player", "Player"],
 ] as const;
 

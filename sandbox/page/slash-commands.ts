@@ -2,7 +2,18 @@ import { mayUse } from "../may-use.ts";
 import type { ApplicationCommand, CommandOption } from "./types.ts";
 
 /** Discord's option types, "Application Command Option Type" in its reference. */
-export const OPTION = { subcommand: 1, group: 2, string: 3, integer: 4, boolean: 5, user: 6, channel: 7, number: 10 } as const;
+export const OPTION = {
+  subcommand: 1,
+  group: 2,
+  string: 3,
+  integer: 4,
+  boolean: 5,
+  user: 6,
+  channel: 7,
+  role: 8,
+  mentionable: 9,
+  number: 10,
+} as const;
 
 /** A command that can be sent: a command without subcommands, or one subcommand of it. */
 export interface SlashCommand {

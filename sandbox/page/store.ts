@@ -1,6 +1,6 @@
 import { hashOf, isVisible, placeFromHash, withMessage } from "./message-rules.ts";
 import { type SlashCommand, slashCommands } from "./slash-commands.ts";
-import type { Guild, Member, Message, Named, Place, World } from "./types.ts";
+import type { Channel, Guild, Member, Message, Named, Place, World } from "./types.ts";
 
 /** A command that was sent and not answered yet. It stands below the messages. */
 export interface Pending {
@@ -28,6 +28,8 @@ export class Store {
   place: Place;
   messages: Message[] = [];
   pending: Pending[] = [];
+  /** Ids of channels with messages that were not looked at. */
+  readonly unread = new Set<string>();
   readonly #dismissed = new Set<string>();
   readonly #listeners: Listeners = { place: new Set(), messages: new Set(), world: new Set() };
   #nextKey = 1;
@@ -46,7 +48,22 @@ export class Store {
   }
 
   get channel(): Named {
-    return pick(this.guild.channels, this.place.channel);
+    return pick(placesToWrite(this.world, this.guild, this.member), this.place.channel);
+  }
+
+  /** Channels of the guild in which messages stand. */
+  get textChannels(): Channel[] {
+    return this.guild.channels.filter(isTextChannel);
+  }
+
+  /** The member's direct messages with the bot, if it ever wrote one. */
+  get direct(): Named | undefined {
+    return directOf(this.world, this.member);
+  }
+
+  /** Whether the page shows direct messages. */
+  get isDirect(): boolean {
+    return this.place.channel === this.direct?.id;
   }
 
   get member(): Member {
@@ -55,6 +72,7 @@ export class Store {
 
   /** What the member may use here. */
   get commands(): SlashCommand[] {
+    if (this.isDirect) return [];
     return slashCommands(this.world.commands[this.place.guild] ?? [], this.member.permissions);
   }
 
@@ -67,6 +85,7 @@ export class Store {
     const place = resolvePlace(this.world, placeFromHash(hash));
     if (hashOf(place) === hashOf(this.place)) return;
     this.place = place;
+    this.unread.delete(place.channel);
     this.messages = [];
     for (const listener of this.#listeners.place) listener();
     this.#changed(true);
@@ -88,6 +107,14 @@ export class Store {
     this.#settle(message);
     this.messages = withMessage(this.messages, message);
     this.#changed(false);
+  }
+
+  /** Marks the channel of a new message that stands elsewhere. */
+  markUnread(message: Message): void {
+    const { channel_id: channel } = message;
+    if (channel === this.place.channel || !this.#shows(message)) return;
+    this.unread.add(channel);
+    for (const listener of this.#listeners.world) listener();
   }
 
   removeMessage(id: string): void {
@@ -142,10 +169,26 @@ function withBotNamed(world: World): World {
 /** The place itself where it exists, else the first of each. Each part may be an id or a name; the member's also a label. */
 export function resolvePlace(world: World, wanted: Place): Place {
   const guild = pick(world.guilds, wanted.guild);
-  const channel = pick(guild.channels, wanted.channel);
   const labelled = guild.members.find((member) => member.label === wanted.member);
   const member = labelled ?? pick(guild.members, wanted.member);
+  const channel = pick(placesToWrite(world, guild, member), wanted.channel);
   return { guild: guild.id, channel: channel.id, member: member.id };
+}
+
+/** Where messages can stand for a member: text channels, and direct messages with the bot. */
+function placesToWrite(world: World, guild: Guild, member: Member): Named[] {
+  const direct = directOf(world, member);
+  return [...guild.channels.filter(isTextChannel), ...(direct === undefined ? [] : [direct])];
+}
+
+function directOf(world: World, member: Member): Named | undefined {
+  const channel = world.directs.find((one) => one.userId === member.id);
+  return channel === undefined ? undefined : { id: channel.id, name: world.application.name };
+}
+
+/** Text and announcement channels, "Channel Types" in Discord's reference. */
+function isTextChannel({ type }: Channel): boolean {
+  return type === 0 || type === 5;
 }
 
 function pick<T extends Named>(all: readonly T[], wanted: string): T {

@@ -9,16 +9,31 @@ export interface Named {
 }
 
 export interface Member extends Named {
-  /** `owner`, `admin` or `player`. */
+  /** `owner`, `admin`, `moderator` or `player`. */
   label: string;
+  /** Ids, without that of @everyone. */
+  roles: string[];
   /** Discord's bit set as a decimal string. */
   permissions: string;
   /** CSS colour of the name. */
   color?: string;
 }
 
+export interface Role extends Named {
+  /** 0xRRGGBB; 0 is no colour. */
+  color: number;
+  /** A higher role has the greater number; @everyone has 0. */
+  position: number;
+}
+
+export interface Channel extends Named {
+  /** Discord's channel type. */
+  type: number;
+}
+
 export interface Guild extends Named {
-  channels: Named[];
+  roles: Role[];
+  channels: Channel[];
   members: Member[];
 }
 
@@ -26,6 +41,8 @@ export interface World {
   application: Named;
   bot: Named;
   guilds: Guild[];
+  /** Channels of the bot's direct messages. */
+  directs: { id: string; userId: string }[];
   commands: Record<string, ApplicationCommand[]>;
 }
 
@@ -44,6 +61,7 @@ export interface CommandOption {
   required?: boolean;
   choices?: Choice[];
   autocomplete?: boolean;
+  channel_types?: number[];
   options?: CommandOption[];
   min_value?: number;
   max_value?: number;
@@ -117,6 +135,17 @@ export interface Component {
   divider?: boolean;
 }
 
+export interface Attachment {
+  id: string;
+  filename: string;
+  /** Bytes. */
+  size: number;
+  url: string;
+  /** The name as it was, where Discord had to change it. */
+  title?: string;
+  description?: string;
+}
+
 export interface Message {
   id: string;
   channel_id: string;
@@ -124,7 +153,7 @@ export interface Message {
   content: string;
   embeds?: Embed[];
   components?: Component[];
-  attachments?: { id: string; filename: string; size: number; url: string }[];
+  attachments?: Attachment[];
   /** ISO 8601. */
   timestamp: string;
   edited_timestamp?: string | null;

@@ -1,18 +1,22 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Upload } from "../check/attachments.ts";
+import { isForm, readFormBody } from "../check/uploads.ts";
 import type { FaultEffect, Faults } from "../faults.ts";
 import type { Delivery } from "../interactions/delivery.ts";
 import type { World } from "../state/world.ts";
 import type { RecordedCall } from "../types.ts";
 import { applicationRoutes } from "./application-routes.ts";
 import { channelRoutes } from "./channel-routes.ts";
+import { guildRoutes } from "./guild-routes.ts";
 import { interactionRoutes } from "./interaction-routes.ts";
 import type { RateLimiter, Verdict } from "./rate-limits.ts";
 import { RestError, refusals } from "./rest-error.ts";
 import { matchPath, type RestAnswer, type Route } from "./route.ts";
+import { userRoutes } from "./user-routes.ts";
 
 export const CALLS_MAX = 2000;
 
-const ROUTES: readonly Route[] = [...applicationRoutes, ...channelRoutes, ...interactionRoutes];
+const ROUTES: readonly Route[] = [...applicationRoutes, ...userRoutes, ...guildRoutes, ...channelRoutes, ...interactionRoutes];
 
 export interface ApiRequest {
   method: string;
@@ -20,7 +24,13 @@ export interface ApiRequest {
   path: string;
   query: URLSearchParams;
   headers: { authorization?: string | undefined; contentType?: string | undefined; userAgent?: string | undefined };
-  body: string;
+  body: Buffer<ArrayBuffer>;
+}
+
+/** What a body says, as far as it can be read. */
+interface Body {
+  json: unknown;
+  uploads: readonly Upload[];
 }
 
 /** `drop` cuts the connection without an answer. */
@@ -53,12 +63,14 @@ export class Api {
     const matched = match(request.method, request.path);
     const fault = this.#faults.next(request.method, request.path);
     const answer = await this.#answer(request, matched, fault);
+    const { json, uploads } = await recordable(request);
     this.#record({
       method: request.method,
       route: matched?.route.pattern ?? request.path,
       path: request.path,
       status: answer.drop ? null : answer.status,
-      body: parse(request.body),
+      body: json,
+      ...(uploads.length === 0 ? {} : { files: uploads.map(({ bytes, index: _, ...file }) => ({ ...file, size: bytes.length })) }),
       answer: answer.drop ? undefined : answer.body,
       at,
       userAgent: request.headers.userAgent ?? null,
@@ -98,8 +110,8 @@ export class Api {
   }
 
   async #run(route: Route, params: Record<string, string>, request: ApiRequest): Promise<RestAnswer> {
-    const body = request.body === "" ? undefined : jsonBody(request);
-    return route.handle({ world: this.#world, delivery: this.#delivery, params, query: request.query, body });
+    const { json, uploads } = await readBody(route, request);
+    return route.handle({ world: this.#world, delivery: this.#delivery, params, query: request.query, body: json, uploads });
   }
 
   #record(call: RecordedCall): void {
@@ -122,23 +134,29 @@ function knownPath(path: string): boolean {
   return ROUTES.some((route) => matchPath(route.pattern, path) !== null);
 }
 
-function jsonBody(request: ApiRequest): unknown {
-  if (request.headers.contentType?.startsWith("application/json") !== true) {
-    const message = "Expected \"Content-Type\" header to be one of {'application/json'}.";
+async function readBody(route: Route, { body, headers }: ApiRequest): Promise<Body> {
+  const { contentType = "" } = headers;
+  if (body.length === 0) return { json: undefined, uploads: [] };
+  if (route.files === true && isForm(contentType)) return readFormBody(body, contentType);
+  if (!contentType.startsWith("application/json")) {
+    const message = `Expected "Content-Type" header to be one of {'application/json'${route.files === true ? ", 'multipart/form-data'" : ""}}.`;
     throw refusals.invalidForm({ _errors: [{ code: "CONTENT_TYPE_INVALID", message }] });
   }
   try {
-    return JSON.parse(request.body);
+    return { json: JSON.parse(body.toString("utf8")), uploads: [] };
   } catch {
     throw refusals.invalidJson();
   }
 }
 
-function parse(body: string): unknown {
+/** The body for the record of calls: what cannot be read stands there as text. */
+async function recordable({ body, headers }: ApiRequest): Promise<Body> {
+  if (body.length === 0) return { json: undefined, uploads: [] };
+  const { contentType = "" } = headers;
   try {
-    return body === "" ? undefined : JSON.parse(body);
+    return isForm(contentType) ? await readFormBody(body, contentType) : { json: JSON.parse(body.toString("utf8")), uploads: [] };
   } catch {
-    return body;
+    return { json: isForm(contentType) ? undefined : body.toString("utf8"), uploads: [] };
   }
 }
 

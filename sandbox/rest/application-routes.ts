@@ -3,7 +3,7 @@ import { checkCommands } from "../check/commands.ts";
 import { Form, isRecord } from "../check/form.ts";
 import { checkSpec } from "../check/spec.ts";
 import type { CommandScope } from "../state/commands.ts";
-import type { World } from "../state/world.ts";
+import { userOf, type World } from "../state/world.ts";
 import { refusals, requireForm } from "./rest-error.ts";
 import { ok, type RestRequest, type Route } from "./route.ts";
 
@@ -25,6 +25,7 @@ function overwriteCommands(request: RestRequest) {
 }
 
 function application(world: World) {
+  const owner = world.guilds[0]?.members.find((member) => member.id === world.guilds[0]?.ownerId);
   return {
     id: world.applicationId,
     name: world.applicationName,
@@ -34,9 +35,19 @@ function application(world: World) {
     bot_require_code_grant: false,
     verify_key: world.key.publicKey,
     flags: 0,
+    flags_new: "0",
+    type: null,
     bot: world.bot,
+    owner: owner === undefined ? world.bot : userOf(owner),
+    team: null,
+    redirect_uris: [],
     interactions_endpoint_url: world.interactionsUrl,
+    role_connections_verification_url: null,
+    explicit_content_filter: 0,
+    eligible_oauth2_scopes: [],
     approximate_guild_count: world.guilds.length,
+    approximate_user_install_count: 0,
+    approximate_user_authorization_count: 0,
   };
 }
 
@@ -60,7 +71,6 @@ const COMMANDS = "/applications/:application/commands";
 const GUILD_COMMANDS = "/applications/:application/guilds/:guild/commands";
 
 export const applicationRoutes: Route[] = [
-  { method: "GET", pattern: "/users/@me", limit: "other", resource: [], auth: true, handle: ({ world }) => ok(world.bot) },
   { method: "GET", pattern: "/applications/@me", limit: "other", resource: [], auth: true, handle: ({ world }) => ok(application(world)) },
   { method: "PATCH", pattern: "/applications/@me", limit: "other", resource: [], auth: true, handle: editApplication },
   { method: "GET", pattern: COMMANDS, limit: "other", resource: [], auth: true, handle: listCommands },

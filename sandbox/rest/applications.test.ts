@@ -1,5 +1,6 @@
-import { ApplicationCommandResponseSchema } from "discord-api-spec/zod";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ApplicationCommandResponseSchema, PrivateApplicationResponseSchema } from "discord-api-spec/zod";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { startApplication } from "../testing/application.ts";
 import { COMMANDS, HERE, type Stage, setStage } from "../testing/setup.ts";
 
 let stage: Stage;
@@ -26,6 +27,7 @@ describe("registering commands", () => {
       { name: "backup", type: 1, default_member_permissions: "32" },
       {},
       { name: "status", default_member_permissions: null },
+      { name: "access", options: [{ type: 2, options: [{ type: 1 }, { type: 1 }] }, { type: 1 }] },
     ]);
     for (const command of body) expect(ApplicationCommandResponseSchema.safeParse(command)).toMatchObject({ success: true });
     expect((await stage.call("GET", global)).body).toEqual(body);
@@ -83,7 +85,26 @@ describe("the interactions endpoint", () => {
     const answer = await stage.call("PATCH", "/applications/@me", body);
     expect(answer).toMatchObject({ status: 200, body: { ...body, verify_key: stage.sandbox.publicKey } });
     expect(stage.application.received).toMatchObject([{ type: 1 }]);
-    expect((await stage.call("GET", "/applications/@me")).body).toEqual(answer.body);
+    expect(stage.application.refused).toBe(1);
+    const read = await stage.call("GET", "/applications/@me");
+    expect(read.body).toEqual(answer.body);
+    expect(PrivateApplicationResponseSchema.safeParse(read.body)).toMatchObject({ success: true });
+  });
+
+  it("is where interactions go from then on, and stays so when another one is refused", async () => {
+    const next = await startApplication();
+    onTestFinished(() => next.close());
+    next.publicKey = stage.sandbox.publicKey;
+    await stage.register();
+    const move = (url: string) => stage.call("PATCH", "/applications/@me", { interactions_endpoint_url: url });
+    expect((await move(next.url)).status).toBe(200);
+    await stage.sandbox.command({ ...HERE, command: "status" });
+    expect(next.received.map((one) => one.type)).toEqual([1, 2]);
+    next.checksSignatures = false;
+    expect((await move(`${next.url}?v=2`)).status).toBe(400);
+    await stage.sandbox.command({ ...HERE, command: "status" });
+    expect(next.received.at(-1)).toMatchObject({ type: 2 });
+    expect(stage.application.received).toEqual([]);
   });
 
   it.each([
@@ -100,6 +121,18 @@ describe("the interactions endpoint", () => {
       },
     ],
     ["does not listen", () => stage.application.close()],
+    [
+      "answers PING with something else",
+      () => {
+        stage.application.pong = { body: { type: 4, data: { content: "pong" } } };
+      },
+    ],
+    [
+      "answers PING with an error",
+      () => {
+        stage.application.pong = { status: 500, body: { type: 1 } };
+      },
+    ],
   ])("is refused when it %s", async (_, change) => {
     await change();
     const answer = await stage.call("PATCH", "/applications/@me", { interactions_endpoint_url: stage.application.url });

@@ -1,20 +1,22 @@
-import { ChannelType } from "discord-api-types/v10";
+import type { MessageContext } from "../check/attachments.ts";
 import { Form } from "../check/form.ts";
 import { checkMessageBody, isEmptyMessage } from "../check/messages.ts";
 import { toDiscordMessage } from "../state/messages.ts";
-import { findChannel } from "../state/world.ts";
-import type { Channel, SandboxMessage } from "../types.ts";
+import { findChannel, membersOf } from "../state/world.ts";
+import type { Channel, DirectChannel, SandboxMessage } from "../types.ts";
 import { refusals, requireForm } from "./rest-error.ts";
 import { noContent, ok, type RestRequest, type Route } from "./route.ts";
+import { directChannel } from "./user-routes.ts";
 
 // Source: Discord's reference, "Get Channel Messages".
 const LIST_MAX = 100;
 const LIST_DEFAULT = 50;
 
-function channelOf({ world, params }: RestRequest): Channel {
-  const channel = findChannel(world, params.channel ?? "");
+function channelOf({ world, params }: RestRequest): Channel | DirectChannel {
+  const id = params.channel ?? "";
+  const channel = findChannel(world, id) ?? world.directs.get(id);
   if (channel === undefined) throw refusals.unknownChannel();
-  if (!channel.botAccess) throw refusals.missingAccess();
+  if ("botAccess" in channel && !channel.botAccess) throw refusals.missingAccess();
   return channel;
 }
 
@@ -27,13 +29,14 @@ function messageOf(request: RestRequest): SandboxMessage {
 }
 
 function getChannel(request: RestRequest) {
-  const { id, name, guildId } = channelOf(request);
-  const last = request.world.messages.list(id).findLast((message) => !message.ephemeral);
+  const channel = channelOf(request);
+  const last = request.world.messages.list(channel.id).findLast((message) => !message.ephemeral);
+  if (!("guildId" in channel)) return ok({ ...directChannel(request.world, channel), last_message_id: last?.id ?? null });
   return ok({
-    id,
-    type: ChannelType.GuildText,
-    guild_id: guildId,
-    name,
+    id: channel.id,
+    type: channel.type,
+    guild_id: channel.guildId,
+    name: channel.name,
     position: 0,
     flags: 0,
     parent_id: null,
@@ -42,30 +45,6 @@ function getChannel(request: RestRequest) {
     rate_limit_per_user: 0,
     permission_overwrites: [],
     last_message_id: last?.id ?? null,
-  });
-}
-
-function getGuild({ world, params }: RestRequest) {
-  const guild = world.guilds.find((one) => one.id === params.guild);
-  if (guild === undefined) throw refusals.unknownGuild();
-  const roles = guild.roles.map((role, position) => ({
-    ...role,
-    position,
-    color: 0,
-    hoist: false,
-    managed: false,
-    mentionable: false,
-    flags: 0,
-  }));
-  return ok({
-    id: guild.id,
-    name: guild.name,
-    icon: null,
-    owner_id: guild.ownerId,
-    roles,
-    emojis: [],
-    features: [],
-    preferred_locale: "en-US",
   });
 }
 
@@ -91,26 +70,39 @@ function bound(id: string | null): bigint | null {
 }
 
 function createMessage(request: RestRequest) {
-  const { id } = channelOf(request);
-  requireForm(checkMessageBody("channel-create", request.body));
-  if (isEmptyMessage(request.body)) throw refusals.emptyMessage();
-  const { world, body } = request;
-  return ok(toDiscordMessage(world.messages.create({ channelId: id, author: world.bot, body })));
+  const channel = channelOf(request);
+  const { world, body, uploads } = request;
+  requireForm(checkMessageBody("channel-create", body, { uploads }));
+  if (isEmptyMessage(body, { uploads })) throw refusals.emptyMessage();
+  if ("userId" in channel && !takesDirectMessages(request, channel)) throw refusals.cannotMessageUser();
+  return ok(toDiscordMessage(world.messages.create({ channelId: channel.id, author: world.bot, body, uploads })));
+}
+
+/** A person's setting holds for each guild that they share with the bot; one that allows it is enough. */
+function takesDirectMessages({ world }: RestRequest, { userId }: DirectChannel): boolean {
+  return membersOf(world, userId).some((member) => member.directMessages);
 }
 
 function editMessage(request: RestRequest) {
   const message = messageOf(request);
+  const { body, uploads } = request;
   if (message.author.id !== request.world.bot.id) throw refusals.notTheAuthor();
-  requireForm(checkMessageBody("channel-edit", request.body, Number(message.flags)));
-  requireContentAfter(message, request.body);
-  return ok(toDiscordMessage(request.world.messages.edit(message.id, request.body)));
+  const context = contextOf(message, request);
+  requireForm(checkMessageBody("channel-edit", body, context));
+  requireContentAfter(message, body, context);
+  return ok(toDiscordMessage(request.world.messages.edit(message.id, body, uploads)));
+}
+
+/** What the check of an edit must know of the message and of the files that came along. */
+export function contextOf(message: SandboxMessage, { uploads }: RestRequest): MessageContext {
+  return { uploads, flags: Number(message.flags), attachments: message.attachments };
 }
 
 /** An edit must leave something to show. */
-export function requireContentAfter(message: SandboxMessage, change: unknown): void {
+export function requireContentAfter(message: SandboxMessage, change: unknown, context: MessageContext): void {
   const { content, embeds, components } = message;
   const given = Object.entries(change ?? {}).filter(([, value]) => value !== undefined);
-  if (isEmptyMessage({ content, embeds, components, ...Object.fromEntries(given) })) throw refusals.emptyMessage();
+  if (isEmptyMessage({ content, embeds, components, ...Object.fromEntries(given) }, context)) throw refusals.emptyMessage();
 }
 
 function deleteMessage(request: RestRequest) {
@@ -126,11 +118,10 @@ const MESSAGE = "/channels/:channel/messages/:message";
 const common = { resource: ["channel"], auth: true };
 
 export const channelRoutes: Route[] = [
-  { method: "GET", pattern: "/guilds/:guild", limit: "other", resource: ["guild"], auth: true, handle: getGuild },
   { ...common, method: "GET", pattern: "/channels/:channel", limit: "other", handle: getChannel },
   { ...common, method: "GET", pattern: MESSAGES, limit: "message-read", handle: listMessages },
-  { ...common, method: "POST", pattern: MESSAGES, limit: "message-create", handle: createMessage },
+  { ...common, method: "POST", pattern: MESSAGES, limit: "message-create", files: true, handle: createMessage },
   { ...common, method: "GET", pattern: MESSAGE, limit: "message-read", handle: (request) => ok(toDiscordMessage(messageOf(request))) },
-  { ...common, method: "PATCH", pattern: MESSAGE, limit: "message-edit", handle: editMessage },
+  { ...common, method: "PATCH", pattern: MESSAGE, limit: "message-edit", files: true, handle: editMessage },
   { ...common, method: "DELETE", pattern: MESSAGE, limit: "message-delete", handle: deleteMessage },
 ];

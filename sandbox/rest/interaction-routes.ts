@@ -1,21 +1,21 @@
 import { isRecord } from "../check/form.ts";
 import { checkMessageBody, isEmptyMessage } from "../check/messages.ts";
 import { checkResponse } from "../check/responses.ts";
-import { createForInteraction } from "../interactions/apply.ts";
+import { answeredInteraction, createForInteraction } from "../interactions/apply.ts";
 import type { InteractionRecord } from "../state/interactions.ts";
 import { toDiscordMessage } from "../state/messages.ts";
 import type { SandboxMessage } from "../types.ts";
-import { requireContentAfter } from "./channel-routes.ts";
+import { contextOf, requireContentAfter } from "./channel-routes.ts";
 import { refusals, requireForm } from "./rest-error.ts";
 import { noContent, ok, type RestRequest, type Route } from "./route.ts";
 
-function answerInteraction({ world, delivery, params, query, body }: RestRequest) {
+function answerInteraction({ world, delivery, params, query, body, uploads }: RestRequest) {
   const record = world.interactions.get(params.interaction ?? "");
   if (record === undefined || record.token !== params.token || record.state === "failed") throw refusals.unknownInteraction();
   if (record.state === "acknowledged") throw refusals.alreadyAcknowledged();
-  requireForm(checkResponse(body, { type: record.type, hasMessage: record.sourceMessage !== undefined }));
+  requireForm(checkResponse(body, answeredInteraction(world, record), uploads));
   const response = isRecord(body) ? body : {};
-  const { message } = delivery.takeCallback(record, response);
+  const { message } = delivery.takeCallback(record, response, uploads);
   if (query.get("with_response") !== "true") return noContent;
   return ok({
     interaction: {
@@ -56,9 +56,11 @@ function getMessage(request: RestRequest) {
 
 function editMessage(request: RestRequest) {
   const { message } = messageOf(request);
-  requireForm(checkMessageBody("webhook-edit", request.body, Number(message.flags)));
-  requireContentAfter(message, request.body);
-  return ok(toDiscordMessage(request.world.messages.edit(message.id, request.body)));
+  const { world, body, uploads } = request;
+  const context = contextOf(message, request);
+  requireForm(checkMessageBody("webhook-edit", body, context));
+  requireContentAfter(message, body, context);
+  return ok(toDiscordMessage(world.messages.edit(message.id, body, uploads)));
 }
 
 function deleteMessage(request: RestRequest) {
@@ -68,14 +70,14 @@ function deleteMessage(request: RestRequest) {
 }
 
 function followUp(request: RestRequest) {
-  const { world, body } = request;
+  const { world, body, uploads } = request;
   const record = recordOf(request);
-  requireForm(checkMessageBody("webhook-create", body));
-  if (isEmptyMessage(body)) throw refusals.emptyMessage();
+  requireForm(checkMessageBody("webhook-create", body, { uploads }));
+  if (isEmptyMessage(body, { uploads })) throw refusals.emptyMessage();
   const original = record.originalMessage === undefined ? undefined : world.messages.get(record.originalMessage);
   // Discord's reference, "Create Followup Message": after a deferral the first one fills the loading message.
-  if (original?.thinking === true) return ok(toDiscordMessage(world.messages.edit(original.id, body)));
-  const message = createForInteraction(world, record, body);
+  if (original?.thinking === true) return ok(toDiscordMessage(world.messages.edit(original.id, body, uploads)));
+  const message = createForInteraction(world, record, body, { uploads });
   record.followUps.push(message.id);
   return ok(toDiscordMessage(message));
 }
@@ -91,10 +93,11 @@ export const interactionRoutes: Route[] = [
     limit: "interaction-callback",
     resource: [],
     auth: false,
+    files: true,
     handle: answerInteraction,
   },
-  { ...common, method: "POST", pattern: WEBHOOK, handle: followUp },
+  { ...common, method: "POST", pattern: WEBHOOK, files: true, handle: followUp },
   { ...common, method: "GET", pattern: MESSAGE, handle: getMessage },
-  { ...common, method: "PATCH", pattern: MESSAGE, handle: editMessage },
+  { ...common, method: "PATCH", pattern: MESSAGE, files: true, handle: editMessage },
   { ...common, method: "DELETE", pattern: MESSAGE, handle: deleteMessage },
 ];

@@ -29,14 +29,18 @@ export const refusals = {
   unknownMessage: () => new RestError(404, 10008, "Unknown Message"),
   unknownWebhook: () => new RestError(404, 10015, "Unknown Webhook"),
   unknownInteraction: () => new RestError(404, 10062, "Unknown interaction"),
+  tooManyAttachments: (most: number) => new RestError(400, 30015, `Maximum number of attachments in a message reached (${most})`),
   tooLarge: () => new RestError(413, 40005, "Request entity too large"),
   alreadyAcknowledged: () => new RestError(400, 40060, "Interaction has already been acknowledged."),
   missingAccess: () => new RestError(403, 50001, "Missing Access"),
   notTheAuthor: () => new RestError(403, 50005, "Cannot edit a message authored by another user"),
   emptyMessage: () => new RestError(400, 50006, "Cannot send an empty message"),
+  cannotMessageYourself: () => new RestError(400, 50007, "Cannot send messages to this user"),
+  cannotMessageUser: () => new RestError(403, 50007, "Cannot send messages to this user"),
   missingPermissions: () => new RestError(403, 50013, "Missing Permissions"),
   invalidWebhookToken: () => new RestError(401, 50027, "Invalid Webhook Token"),
   invalidJson: () => new RestError(400, 50109, "The request body contains invalid JSON."),
+  invalidRecipients: () => new RestError(400, 50033, "Invalid Recipient(s)"),
   invalidForm: (errors: FormErrors | undefined) => new RestError(400, 50035, "Invalid Form Body", errors),
 };
 

@@ -1,3 +1,4 @@
+import type { Upload } from "../check/attachments.ts";
 import type { Delivery } from "../interactions/delivery.ts";
 import type { World } from "../state/world.ts";
 import type { RateLimitName } from "./rate-limits.ts";
@@ -9,6 +10,8 @@ export interface RestRequest {
   query: URLSearchParams;
   /** Parsed JSON; undefined when there was no body. */
   body: unknown;
+  /** Files that came with the body. */
+  uploads: readonly Upload[];
 }
 
 export interface RestAnswer {
@@ -26,6 +29,8 @@ export interface Route {
   resource: string[];
   /** Whether the route needs `Authorization: Bot …`. Those that do count into the global limit. */
   auth: boolean;
+  /** Whether the body may be a form with files. */
+  files?: boolean;
   handle(request: RestRequest): RestAnswer | Promise<RestAnswer>;
 }
 

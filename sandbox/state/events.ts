@@ -9,6 +9,7 @@ export class Events {
     message_update: new Set(),
     message_delete: new Set(),
     commands_update: new Set(),
+    world_update: new Set(),
     interaction: new Set(),
     call: new Set(),
   };

@@ -1,10 +1,12 @@
-import type { APIMessage, APIUser } from "discord-api-types/v10";
+import type { APIAttachment, APIMessage, APIUser } from "discord-api-types/v10";
 import { MessageFlags, MessageType } from "discord-api-types/v10";
+import { filenameOf, type NextAttachment, nextAttachments, safeFilename, type Upload } from "../check/attachments.ts";
 import { isRecord, text } from "../check/form.ts";
 import { SandboxError } from "../errors.ts";
 import type { Snowflakes } from "../snowflake.ts";
 import type { MessageVersion, SandboxMessage } from "../types.ts";
 import type { Events } from "./events.ts";
+import { type Files, filePath } from "./files.ts";
 import { joinPings, NO_PINGS, pingsOf } from "./mentions.ts";
 import { pingableText, shapeComponents, shapeEmbeds } from "./message-shape.ts";
 
@@ -16,6 +18,8 @@ export interface NewMessage {
   author: APIUser;
   /** A checked body: content, embeds, components, flags, allowed_mentions. */
   body: unknown;
+  /** Files that came with the body. */
+  uploads?: readonly Upload[];
   ephemeralFor?: string;
   thinking?: boolean;
   failed?: string;
@@ -35,11 +39,16 @@ export class Messages {
   readonly #ids: Snowflakes;
   readonly #now: () => number;
   readonly #events: Events;
+  readonly #files: Files;
+  /** Where files are served, as `http://127.0.0.1:4777`. Known once the server listens, so addresses are completed when messages are read. */
+  readonly #origin: () => string;
 
-  constructor(parts: { ids: Snowflakes; now: () => number; events: Events }) {
+  constructor(parts: { ids: Snowflakes; now: () => number; events: Events; files: Files; origin: () => string }) {
     this.#ids = parts.ids;
     this.#now = parts.now;
     this.#events = parts.events;
+    this.#files = parts.files;
+    this.#origin = parts.origin;
   }
 
   create(input: NewMessage): SandboxMessage {
@@ -55,7 +64,7 @@ export class Messages {
       content: text(body.content),
       embeds: shapeEmbeds(body.embeds),
       components,
-      attachments: [],
+      attachments: nextAttachments(body, { uploads: input.uploads ?? [] }).map((one) => this.#attach(input.channelId, one, ephemeral)),
       mentions: [],
       mention_roles: [],
       mention_everyone: false,
@@ -76,18 +85,19 @@ export class Messages {
     };
     this.#keep(message);
     this.#remember(message);
-    this.#events.emit("message_create", { channel: message.channel_id, message: copy(message) });
-    return copy(message);
+    this.#events.emit("message_create", { channel: message.channel_id, message: this.#copy(message) });
+    return this.#copy(message);
   }
 
   /** Applies a checked partial body. The first edit of a deferred response is its content and does not count as an edit. */
-  edit(id: string, body: unknown): SandboxMessage {
+  edit(id: string, body: unknown, uploads: readonly Upload[] = []): SandboxMessage {
     const message = this.#byId.get(id);
     if (message === undefined) throw new SandboxError("unknown_message", `There is no message ${id}.`);
     const change = isRecord(body) ? body : {};
     if (change.content !== undefined) message.content = text(change.content);
     if (change.embeds !== undefined) message.embeds = shapeEmbeds(change.embeds);
     if (change.components !== undefined) message.components = shapeComponents(change.components);
+    this.#changeAttachments(message, change, uploads);
     if (typeof change.flags === "number") message.flags = (Number(message.flags) & ~EDITABLE_FLAGS) | (change.flags & EDITABLE_FLAGS);
     if (message.thinking === true) {
       delete message.thinking;
@@ -102,29 +112,29 @@ export class Messages {
       change.content === undefined && change.components === undefined ? NO_PINGS : pingsOf(pingable, change.allowed_mentions),
     );
     this.#remember(message);
-    this.#events.emit("message_update", { channel: message.channel_id, message: copy(message) });
-    return copy(message);
+    this.#events.emit("message_update", { channel: message.channel_id, message: this.#copy(message) });
+    return this.#copy(message);
   }
 
   delete(id: string): void {
     const message = this.#byId.get(id);
     if (message === undefined) return;
     this.#forget(message);
-    this.#events.emit("message_delete", { channel: message.channel_id, message: copy(message) });
+    this.#events.emit("message_delete", { channel: message.channel_id, message: this.#copy(message) });
   }
 
   get(id: string): SandboxMessage | undefined {
     const message = this.#byId.get(id);
-    return message === undefined ? undefined : copy(message);
+    return message === undefined ? undefined : this.#copy(message);
   }
 
   list(channelId: string, asMember?: string): SandboxMessage[] {
     const all = this.#channels.get(channelId) ?? [];
-    return all.filter((message) => asMember === undefined || isVisibleTo(message, asMember)).map(copy);
+    return all.filter((message) => asMember === undefined || isVisibleTo(message, asMember)).map((message) => this.#copy(message));
   }
 
   all(): SandboxMessage[] {
-    return [...this.#byId.values()].map(copy);
+    return [...this.#byId.values()].map((message) => this.#copy(message));
   }
 
   history(id: string): readonly MessageVersion[] {
@@ -133,7 +143,39 @@ export class Messages {
 
   /** Takes back kept messages, oldest first, without events. */
   restore(messages: readonly SandboxMessage[]): void {
-    for (const message of messages) this.#keep(copy(message));
+    for (const message of messages) {
+      const here = (message.attachments ?? []).map((one) => ({ ...one, url: pathOf(one.url), proxy_url: pathOf(one.proxy_url) }));
+      this.#keep(structuredClone({ ...message, attachments: here }));
+    }
+  }
+
+  #changeAttachments(message: SandboxMessage, change: Record<string, unknown>, uploads: readonly Upload[]): void {
+    const next = nextAttachments(change, { uploads, attachments: message.attachments });
+    const stay = new Set(next.flatMap((one) => ("kept" in one ? [one.kept.id] : [])));
+    for (const { id } of message.attachments) if (!stay.has(id)) this.#files.remove(id);
+    message.attachments = next.map((one) => this.#attach(message.channel_id, one, message.ephemeral));
+  }
+
+  #attach(channelId: string, next: NextAttachment, ephemeral: boolean): APIAttachment {
+    const description = typeof next.about.description === "string" ? { description: next.about.description } : {};
+    if ("kept" in next) return { ...next.kept, ...description };
+    const { contentType, bytes } = next.added;
+    const given = filenameOf(next);
+    const filename = safeFilename(given);
+    const file = { id: this.#ids.next(), channelId, filename, contentType, bytes };
+    this.#files.add(file);
+    const title = filename === given ? {} : { title: given.replace(/\.[^.]*$/u, "") };
+    return {
+      id: file.id,
+      filename,
+      ...title,
+      ...description,
+      size: bytes.length,
+      url: filePath(file),
+      proxy_url: filePath(file),
+      content_type: contentType,
+      ...(ephemeral ? { ephemeral } : {}),
+    };
   }
 
   #keep(message: SandboxMessage): void {
@@ -150,13 +192,22 @@ export class Messages {
     channel.splice(channel.indexOf(message), 1);
     this.#byId.delete(message.id);
     this.#history.delete(message.id);
+    for (const { id } of message.attachments) this.#files.remove(id);
   }
 
-  #remember({ id, content, embeds, components }: SandboxMessage): void {
+  #remember(message: SandboxMessage): void {
+    const { id, content, embeds, components, attachments } = this.#copy(message);
     const versions = this.#history.get(id) ?? [];
     this.#history.set(id, versions);
-    versions.push(structuredClone({ at: this.#now(), content, embeds, ...(components === undefined ? {} : { components }) }));
+    versions.push({ at: this.#now(), content, embeds, attachments, ...(components === undefined ? {} : { components }) });
     if (versions.length > VERSIONS_PER_MESSAGE_MAX) versions.shift();
+  }
+
+  /** A message for others: a copy, in which the addresses of files are complete. */
+  #copy(message: SandboxMessage): SandboxMessage {
+    const origin = this.#origin();
+    const whole = (one: APIAttachment) => ({ ...one, url: origin + one.url, proxy_url: origin + one.proxy_url });
+    return { ...structuredClone(message), attachments: message.attachments.map(whole) };
   }
 }
 
@@ -170,6 +221,7 @@ export function toDiscordMessage(message: SandboxMessage): APIMessage {
   return rest;
 }
 
-function copy(message: SandboxMessage): SandboxMessage {
-  return structuredClone(message);
+/** A state that was kept before the server listened has paths alone. */
+function pathOf(address: string): string {
+  return new URL(address, "http://127.0.0.1").pathname;
 }

@@ -25,14 +25,14 @@ export interface Received {
     values?: string[];
     components?: unknown[];
   };
-  member: { permissions: string; user: { id: string } };
+  member: { permissions: string; roles: string[]; user: { id: string } };
   message?: { id: string; content: string };
 }
 
 export interface Reply {
   status?: number;
   contentType?: string;
-  /** Sent as JSON unless it is text. */
+  /** Sent as JSON unless it is text or a form. */
   body?: unknown;
 }
 
@@ -43,8 +43,12 @@ export interface Application {
   received: Received[];
   /** Decides the replies; PINGs are answered before. */
   reply: (interaction: Received) => Reply | Promise<Reply>;
+  /** The reply to a PING. */
+  pong: Reply;
   /** When false, bad signatures are let through, as in an application that forgot to check. */
   checksSignatures: boolean;
+  /** Requests with a bad signature. */
+  refused: number;
   publicKey: string;
   close(): Promise<void>;
 }
@@ -54,7 +58,9 @@ export async function startApplication(): Promise<Application> {
     url: "",
     received: [],
     reply: () => ({ body: { type: 4, data: { content: "done" } } }),
+    pong: { body: { type: 1 } },
     checksSignatures: true,
+    refused: 0,
     publicKey: "",
     close: () =>
       new Promise<void>((resolve) => {
@@ -64,9 +70,11 @@ export async function startApplication(): Promise<Application> {
   };
   const server = createServer((request, response) => {
     answer(application, request)
-      .then(({ status = 200, contentType = "application/json", body }) => {
-        response.writeHead(status, { "Content-Type": contentType });
-        response.end(typeof body === "string" || body === undefined ? body : JSON.stringify(body));
+      .then(async ({ status = 200, contentType = "application/json", body }) => {
+        const form = body instanceof FormData ? new Response(body) : null;
+        response.writeHead(status, { "Content-Type": form?.headers.get("content-type") ?? contentType });
+        if (form !== null) response.end(Buffer.from(await form.arrayBuffer()));
+        else response.end(typeof body === "string" || body === undefined ? body : JSON.stringify(body));
       })
       .catch((error: unknown) => response.writeHead(500).end(String(error)));
   });
@@ -82,8 +90,9 @@ async function answer(application: Application, request: IncomingMessage): Promi
   const signature = String(request.headers["x-signature-ed25519"] ?? "");
   const timestamp = String(request.headers["x-signature-timestamp"] ?? "");
   const good = await verifyKey(body, signature, timestamp, application.publicKey);
+  if (!good) application.refused += 1;
   if (!good && application.checksSignatures) return { status: 401, body: "Bad signature" };
   const interaction: Received = JSON.parse(body);
   application.received.push(interaction);
-  return interaction.type === 1 ? { body: { type: 1 } } : application.reply(interaction);
+  return interaction.type === 1 ? application.pong : application.reply(interaction);
 }

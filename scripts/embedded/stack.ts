@@ -17,6 +17,8 @@ export interface StackOptions {
   /** Keep the sandbox's guilds and messages over a restart. */
   keep?: boolean;
   sandbox?: SandboxOptions;
+  /** Another entry of the Worker than the real one, relative to the repository. */
+  workerEntry?: string;
 }
 
 /** Sandbox Discord and the real Worker, together on this machine. */
@@ -44,6 +46,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       port,
       discord: { apiUrl: sandbox.apiUrl, applicationId: sandbox.applicationId, publicKey: sandbox.publicKey, botToken: sandbox.botToken },
       tokenSecret: secretIn(join(options.folder, "token-secret")),
+      ...(options.workerEntry === undefined ? {} : { entry: options.workerEntry }),
     });
   let worker: EmbeddedWorker | null = await start(options.ports?.worker ?? 0);
   const workerUrl = worker.url;

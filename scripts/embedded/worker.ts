@@ -19,6 +19,8 @@ export interface EmbeddedSettings {
   port: number;
   discord: { apiUrl: string; applicationId: string; publicKey: string; botToken: string };
   tokenSecret: string;
+  /** Another entry than the real one, relative to the repository. */
+  entry?: string;
 }
 
 export interface EmbeddedWorker {
@@ -32,6 +34,7 @@ export async function startEmbeddedWorker(settings: EmbeddedSettings): Promise<E
   const text = (value: string) => ({ type: "plain_text" as const, value });
   const worker = await startWorker({
     config: resolve(ROOT, "wrangler.toml"),
+    ...(settings.entry === undefined ? {} : { entrypoint: resolve(ROOT, settings.entry) }),
     bindings: {
       DISCORD_APPLICATION_ID: text(settings.discord.applicationId),
       DISCORD_PUBLIC_KEY: text(settings.discord.publicKey),

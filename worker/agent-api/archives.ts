@@ -13,7 +13,7 @@ import type { Refusal } from "../refusals.ts";
 import { isRefusal, refuse } from "../refusals.ts";
 import { manifestKey } from "../repositories/archives.ts";
 import type { AgentEnv } from "./access.ts";
-import { readBody, refused } from "./access.ts";
+import { readBody, readParam, refused } from "./access.ts";
 import { hex } from "./tenant.ts";
 
 type C = Context<AgentEnv>;
@@ -24,8 +24,8 @@ const HASH = /^[0-9a-f]{64}$/;
 export async function begin(c: C): Promise<Response> {
   const body = await readBody(c, beginUploadRequest);
   if (isRefusal(body)) return refused(c, body);
-  const { guild, host } = c.get("caller");
-  const begun = await c.get("guild").beginUpload(guild, host, body.data);
+  const caller = c.get("caller");
+  const begun = await c.get("guild").beginUpload(caller.guild, caller, body.data);
   return isRefusal(begun) ? refused(c, begun) : c.json(begun);
 }
 
@@ -81,7 +81,7 @@ export async function complete(c: C): Promise<Response> {
   const body = await readBody(c, completeUploadRequest);
   if (isRefusal(body)) return refused(c, body);
   if (upload === null) return refused(c, refuse("upload-unknown"));
-  const completed = await c.get("guild").completeUpload(c.get("caller").host, upload, body.data);
+  const completed = await c.get("guild").completeUpload(c.get("caller"), upload, body.data);
   return isRefusal(completed) ? refused(c, completed) : c.json(completed);
 }
 
@@ -89,7 +89,7 @@ export async function complete(c: C): Promise<Response> {
 export async function abort(c: C): Promise<Response> {
   const upload = uploadOf(c);
   if (upload === null) return refused(c, refuse("upload-unknown"));
-  const aborted = await c.get("guild").abortUpload(c.get("caller").host, upload);
+  const aborted = await c.get("guild").abortUpload(c.get("caller"), upload);
   return isRefusal(aborted) ? refused(c, aborted) : c.json(aborted);
 }
 
@@ -124,10 +124,9 @@ async function openTarget(c: C): Promise<UploadTarget | Refusal> {
 
 async function targetOf(c: C): Promise<UploadTarget | Refusal> {
   const upload = uploadOf(c);
-  return upload === null ? refuse("upload-unknown") : c.get("guild").uploadTarget(c.get("caller").host, upload);
+  return upload === null ? refuse("upload-unknown") : c.get("guild").uploadTarget(c.get("caller"), upload);
 }
 
 function uploadOf(c: C): string | null {
-  const parsed = uploadId.safeParse(c.req.param("upload"));
-  return parsed.success ? parsed.data : null;
+  return readParam(c, "upload", uploadId);
 }

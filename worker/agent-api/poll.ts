@@ -2,11 +2,12 @@ import type { Context } from "hono";
 import type { PollRequest, PollResponse } from "../../schemas/index.ts";
 import { PROTOCOL_VERSION, pollRequest } from "../../schemas/index.ts";
 import type { ToGuild } from "../guild/poll-messages.ts";
-import { HOST_HEADER, isEmpty, toWorker } from "../guild/poll-messages.ts";
+import { ADDRESS_HEADER, HOST_HEADER, isEmpty, toWorker } from "../guild/poll-messages.ts";
 import type { Refusal } from "../refusals.ts";
 import { isRefusal, refuse } from "../refusals.ts";
 import type { AgentEnv } from "./access.ts";
 import { readBody, refused } from "./access.ts";
+import { versionProblem } from "./version-gate.ts";
 
 /** Longest wait for the guild object's first word when the agent asked not to wait, in milliseconds. */
 const ANSWER_TIMEOUT_MS = 10_000;
@@ -20,9 +21,12 @@ export async function poll(c: Context<AgentEnv>): Promise<Response> {
   if (isRefusal(body)) return refused(c, body);
   const { data: request } = body;
   if (request.protocol < PROTOCOL_VERSION) {
-    return refused(c, refuse("agent-too-old", { theirs: String(request.protocol), ours: String(PROTOCOL_VERSION) }));
+    return refused(c, refuse("agent-too-old", { theirs: `protocol ${request.protocol}`, ours: `protocol ${PROTOCOL_VERSION}` }));
   }
-  const upgrade = { headers: { upgrade: "websocket", [HOST_HEADER]: c.get("caller").host } };
+  const old = versionProblem(request.heartbeat, c.env);
+  if (old !== null) return refused(c, old);
+  const { host, address } = c.get("caller");
+  const upgrade = { headers: { upgrade: "websocket", [HOST_HEADER]: host, [ADDRESS_HEADER]: address ?? "" } };
   const response = await c.get("guild").fetch("https://guild/poll", upgrade);
   const socket = response.webSocket;
   if (socket === null) throw new Error(`the guild object answered ${response.status} to a poll`);
@@ -57,7 +61,7 @@ function held(socket: WebSocket, request: PollRequest, signal: AbortSignal): Pro
         case "superseded":
           return end(null);
         case "refused":
-          return end(refuse(message.refused));
+          return end(refuse(message.refused, message.params));
       }
     });
     // A deploy or an eviction that went wrong drops the inner socket: the agent polls again.

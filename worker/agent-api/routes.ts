@@ -5,12 +5,14 @@ import * as archives from "./archives.ts";
 import { enroll, token } from "./enrolment.ts";
 import { progress, reports, result } from "./jobs.ts";
 import { poll } from "./poll.ts";
+import { rotate } from "./rotate.ts";
 
 /** What agents call, under `/v1`. Shapes are in `schemas/`, the words in docs/dev/protocol.md. */
 export const agentApi = new Hono<AgentEnv>()
   .post("/enroll", enroll)
   .post("/token", token)
   .use("/*", enrolledOnly)
+  .post("/rotate", rotate)
   .post("/poll", poll)
   .post("/jobs/:id/progress", progress)
   .post("/jobs/:id/result", result)

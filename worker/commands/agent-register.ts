@@ -3,18 +3,20 @@ import { COLOURS, message } from "../discord/message.ts";
 import { code, safe, time } from "../discord/text.ts";
 import { HOST_NAME_MAX } from "../guild/hosts.ts";
 import { isRefusal } from "../refusals.ts";
-import { command, text } from "./command.ts";
+import { command } from "./command.ts";
+import { text } from "./options.ts";
 
 /** `/agent register`: a one-time code with which a game host joins this guild. */
 export const agentRegister = command({
   name: "agent register",
   description: "Connect a game host: get a one-time code for it",
   help: "The code works once, within 10 minutes. Run the command that the answer shows on the game host.",
-  tier: "administrator",
+  tier: "owner",
+  rate: "act",
   options: { name: text("How to call the host here, such as 'Basement' or 'Hetzner 1'", true, HOST_NAME_MAX) },
-  async run({ guild, guildId, member, asker, env, origin }, { name }) {
-    const enrolment = await enrolmentCodeFor(env.TOKEN_SECRET, guildId, asker.key);
-    const added = await guild.addEnrolmentCode({ hash: await sha256Text(enrolment), hostName: name, createdBy: member.id });
+  async run({ guild, guildId, ask, env, origin }, { name }) {
+    const enrolment = await enrolmentCodeFor(env.TOKEN_SECRET, guildId, ask.key);
+    const added = await guild.addEnrolmentCode(ask, { hash: await sha256Text(enrolment), hostName: name });
     if (isRefusal(added)) return added;
     const line = `reconsync enroll ${origin} ${enrolment}`;
     return {

@@ -2,7 +2,8 @@ import { COLOURS, message } from "../discord/message.ts";
 import { plural, safe } from "../discord/text.ts";
 import { isRefusal, refuse } from "../refusals.ts";
 import type { Component } from "./command.ts";
-import { command, hostOption } from "./command.ts";
+import { command } from "./command.ts";
+import { hostOption } from "./options.ts";
 
 const FORM = "revoke";
 const FIELD = "name";
@@ -12,10 +13,13 @@ export const agentRevoke = command({
   name: "agent revoke",
   description: "Take away a game host's access",
   help: "Takes effect at once: its jobs fail, its servers leave the list. Backups stay. You are asked to type its name.",
-  tier: "administrator",
+  tier: "owner",
+  rate: "query",
   options: { host: hostOption() },
-  async run({ guild }, { host }) {
-    const known = (await guild.hosts()).find((one) => one.name.toLowerCase() === host.toLowerCase());
+  async run({ guild, ask }, { host }) {
+    const hosts = await guild.hosts(ask);
+    if (isRefusal(hosts)) return hosts;
+    const known = hosts.find((one) => one.name.toLowerCase() === host.toLowerCase());
     if (known === undefined) return refuse("host-not-found", { host });
     return {
       kind: "form",
@@ -28,13 +32,11 @@ export const agentRevoke = command({
 
 export const agentRevokeForm: Component = {
   prefix: FORM,
-  tier: "administrator",
+  tier: "owner",
+  rate: "danger",
   command: "agent revoke",
-  async run({ guild, member }, id, fields) {
-    const known = (await guild.hosts()).find((one) => one.id === id);
-    if (known === undefined) return refuse("host-not-found", { host: fields[FIELD] ?? "" });
-    if (fields[FIELD]?.trim().toLowerCase() !== known.name.toLowerCase()) return refuse("name-mismatch");
-    const revoked = await guild.revokeHost(known.name, member.id);
+  async run({ guild, ask }, id, fields) {
+    const revoked = await guild.revokeHost(ask, id, fields[FIELD] ?? "");
     if (isRefusal(revoked)) return revoked;
     const jobs = revoked.jobs === 0 ? "" : ` ${plural(revoked.jobs, "open job")} of it failed.`;
     return {

@@ -1,20 +1,22 @@
 import type { MessageBody } from "../discord/message.ts";
 import { button, COLOURS, message, row } from "../discord/message.ts";
-import { bytes, code, plural, safe, time } from "../discord/text.ts";
+import { code, formatter, safe, time } from "../discord/text.ts";
 import type { BackupListView } from "../guild/views.ts";
 import { isRefusal } from "../refusals.ts";
 import type { Component } from "./command.ts";
-import { command, serverOption } from "./command.ts";
+import { command } from "./command.ts";
+import { serverOption } from "./options.ts";
 
 /** `/backup list`: the backups of one server, newest first. */
 export const backupList = command({
   name: "backup list",
   description: "Show the backups of a game server",
   help: "Newest first, with size, place and consistency: quiesced, stable or torn.",
-  tier: "manage-guild",
+  tier: "admin",
+  rate: "query",
   options: { server: serverOption(true) },
-  async run({ guild }, { server }) {
-    const list = await guild.backupList(server, 0);
+  async run({ guild, ask }, { server }) {
+    const list = await guild.backupList(ask, server, 0);
     return isRefusal(list) ? list : { kind: "message", ephemeral: true, body: listMessage(list) };
   },
 });
@@ -22,16 +24,18 @@ export const backupList = command({
 /** "Newer" and "Older" under the list. */
 export const backupListPage: Component = {
   prefix: "backups",
-  tier: "manage-guild",
+  tier: "admin",
+  rate: "query",
   command: "backup list",
-  async run({ guild }, argument) {
+  async run({ guild, ask }, argument) {
     const [server = "", page = "0"] = argument.split("/");
-    const list = await guild.backupList(server, Number.parseInt(page, 10) || 0);
+    const list = await guild.backupList(ask, server, Number.parseInt(page, 10) || 0);
     return isRefusal(list) ? list : { kind: "update", body: listMessage(list) };
   },
 };
 
 function listMessage(list: BackupListView): MessageBody {
+  const { bytes, plural } = formatter(list.format);
   const title = `Backups of ${safe(list.serverName, 100)}`;
   if (list.count === 0) {
     return message({ title, description: `There are none yet. Make one with \`/backup now server:${list.server}\`.`, color: COLOURS.info });

@@ -1,14 +1,17 @@
 import { backupMessage } from "../discord/render-backup.ts";
+import { jobMessage } from "../discord/render-jobs.ts";
 import { isRefusal } from "../refusals.ts";
 import type { Component, Context, Reply } from "./command.ts";
-import { command, serverOption, text } from "./command.ts";
+import { command } from "./command.ts";
+import { serverOption, text } from "./options.ts";
 
 /** `/backup now`: queue a backup of one server and show its progress in place. */
 export const backupNow = command({
   name: "backup now",
   description: "Back up a game server now",
   help: "The answer shows the progress and has a Cancel button. If the host is offline, the backup waits for it up to a day.",
-  tier: "manage-guild",
+  tier: "admin",
+  rate: "act",
   options: { server: serverOption(true), note: text("Shown with the backup, such as 'before the update'", false, 200) },
   run: (context, { server, note }) => start(context, server, note),
 });
@@ -16,7 +19,8 @@ export const backupNow = command({
 /** "Try again" under a failed backup. */
 export const backupAgain: Component = {
   prefix: "backup",
-  tier: "manage-guild",
+  tier: "admin",
+  rate: "act",
   command: "backup now",
   run: (context, server) => start(context, server, undefined),
 };
@@ -24,15 +28,18 @@ export const backupAgain: Component = {
 /** "Cancel" under a running backup. */
 export const backupCancel: Component = {
   prefix: "cancel",
-  tier: "manage-guild",
+  tier: "admin",
+  // Who starts three backups by mistake can stop them all.
+  rate: "query",
   command: "backup now",
-  async run({ guild, member }, job) {
-    const view = await guild.cancelJob(job, member.id);
-    return isRefusal(view) ? view : { kind: "update", body: backupMessage(view) };
+  async run({ guild, ask }, job) {
+    const view = await guild.cancelJob(ask, job);
+    if (isRefusal(view)) return view;
+    return { kind: "update", body: view.backup === null ? jobMessage(view) : backupMessage(view.backup) };
   },
 };
 
-async function start({ guild, asker }: Context, server: string, note: string | undefined): Promise<Reply> {
-  const view = await guild.enqueueBackup(server, note, asker);
+async function start({ guild, ask }: Context, server: string, note: string | undefined): Promise<Reply> {
+  const view = await guild.enqueueBackup(ask, server, note);
   return isRefusal(view) ? view : { kind: "message", body: backupMessage(view) };
 }

@@ -1,16 +1,18 @@
 import type { MessageBody } from "../discord/message.ts";
 import type { Env } from "../env.ts";
-import type { Asker, Guild } from "../guild/guild.ts";
-import type { Choice } from "../guild/views.ts";
-import type { Tier } from "../interactions/gate.ts";
+import type { Tier } from "../guild/access-rules.ts";
+import type { Ask } from "../guild/ask.ts";
+import type { Guild } from "../guild/guild.ts";
+import type { RateClass } from "../guild/rate-rules.ts";
 import type { Refusal } from "../refusals.ts";
+import type { Options, Values } from "./options.ts";
 
 /** What a handler is given besides its options. */
 export interface Context {
   guild: DurableObjectStub<Guild>;
   guildId: string;
-  member: { id: string; permissions: string };
-  asker: Asker;
+  /** Goes along with every call of the guild object, which decides by it. */
+  ask: Ask;
   env: Env;
   /** Address under which Discord reached us, such as `https://reconsync.example.workers.dev`. */
   origin: string;
@@ -24,28 +26,21 @@ export interface TextField {
   max?: number;
 }
 
+/** A file that comes with a message. */
+export interface Attachment {
+  name: string;
+  /** MIME type. */
+  type: string;
+  content: string;
+}
+
 /** An answer, as a value. A refusal becomes an ephemeral message. */
 export type Reply =
-  | { kind: "message"; body: MessageBody; ephemeral?: boolean }
+  | { kind: "message"; body: MessageBody; ephemeral?: boolean; files?: Attachment[] }
   /** Changes the message whose button was pressed. */
   | { kind: "update"; body: MessageBody }
   | { kind: "form"; id: string; title: string; fields: TextField[] }
   | Refusal;
-
-export interface OptionSpec<T, Required extends boolean> {
-  description: string;
-  required: Required;
-  maxLength?: number;
-  /** Choices from stored state while the member types. Discord wants them within 3 s, so agents are never asked. */
-  complete?: (context: Context, typed: string) => Promise<Choice[]>;
-  /** Reads the value that Discord sent; a string says what is wrong with it. */
-  read: (value: unknown) => { value: T } | string;
-}
-
-export type Options = Record<string, OptionSpec<unknown, boolean>>;
-export type Values<O extends Options> = {
-  [K in keyof O as O[K]["required"] extends true ? K : never]: O[K] extends OptionSpec<infer T, boolean> ? T : never;
-} & { [K in keyof O as O[K]["required"] extends true ? never : K]?: O[K] extends OptionSpec<infer T, boolean> ? T : never };
 
 export interface Command {
   /** One or two words, as typed behind the slash. */
@@ -54,6 +49,7 @@ export interface Command {
   /** What `/help` adds to the description. */
   help: string;
   tier: Tier;
+  rate: RateClass;
   options: Options;
   run: (context: Context, values: Record<string, unknown>) => Promise<Reply>;
 }
@@ -72,43 +68,8 @@ export function command<const O extends Options>(
 export interface Component {
   prefix: string;
   tier: Tier;
-  /** What the permission error names, such as `backup now`. */
+  rate: RateClass;
+  /** The command that it belongs to, such as `backup now`: grants of that one hold for it. */
   command: string;
   run: (context: Context, argument: string, fields: Record<string, string>) => Promise<Reply>;
-}
-
-export function text<R extends boolean>(description: string, required: R, max: number): OptionSpec<string, R> {
-  return {
-    description,
-    required,
-    maxLength: max,
-    read: (value) => {
-      if (typeof value !== "string" || value.trim() === "") return "it must be a text";
-      return value.length <= max ? { value: value.trim() } : `it may have at most ${max} characters`;
-    },
-  };
-}
-
-/** A server of this guild, completed from stored state. */
-export function serverOption<R extends boolean>(required: R): OptionSpec<string, R> {
-  return {
-    description: "Which game server",
-    required,
-    complete: async ({ guild }, typed) => guild.serverChoices(typed),
-    read: (value) =>
-      typeof value === "string" && /^[a-z0-9-]{1,32}$/.test(value)
-        ? { value }
-        : "choose one of the servers that Discord offers while you type",
-  };
-}
-
-/** A host of this guild, completed from stored state. */
-export function hostOption(): OptionSpec<string, true> {
-  return {
-    description: "Which host",
-    required: true,
-    complete: async ({ guild }, typed) => guild.hostChoices(typed),
-    read: (value) =>
-      typeof value === "string" && value.length <= 100 ? { value } : "choose one of the hosts that Discord offers while you type",
-  };
 }

@@ -1,23 +1,65 @@
+import { access } from "./access.ts";
+import { agentAllow } from "./agent-allow.ts";
 import { agentList } from "./agent-list.ts";
 import { agentRegister } from "./agent-register.ts";
 import { agentRevoke, agentRevokeForm } from "./agent-revoke.ts";
+import { audit, auditExport, auditPage } from "./audit.ts";
 import { backupList, backupListPage } from "./backup-list.ts";
 import { backupAgain, backupCancel, backupNow } from "./backup-now.ts";
 import type { Command, Component } from "./command.ts";
+import { configSet, configView } from "./config.ts";
 import { helpOn } from "./help.ts";
+import { jobsCancel, jobsCancelButton } from "./jobs-cancel.ts";
+import { jobsList, jobsListPage } from "./jobs-list.ts";
+import { jobsShow } from "./jobs-show.ts";
+import { scheduleList } from "./schedule-list.ts";
+import { schedulePause, scheduleResume } from "./schedule-pause.ts";
+import { scheduleRun } from "./schedule-run.ts";
 import { status } from "./status.ts";
 
 /** Every slash command, in the order in which `/help` shows them. */
-export const COMMANDS: readonly Command[] = [status, backupNow, backupList, agentRegister, agentList, agentRevoke, helpOn(() => COMMANDS)];
+export const COMMANDS: readonly Command[] = [
+  status,
+  backupNow,
+  backupList,
+  scheduleList,
+  scheduleRun,
+  schedulePause,
+  scheduleResume,
+  jobsList,
+  jobsShow,
+  jobsCancel,
+  agentRegister,
+  agentList,
+  agentAllow,
+  agentRevoke,
+  ...access(() => COMMANDS),
+  configView,
+  configSet,
+  audit,
+  helpOn(() => COMMANDS),
+];
 
 /** Every button. */
-export const BUTTONS: readonly Component[] = [backupCancel, backupAgain, backupListPage];
+export const BUTTONS: readonly Component[] = [
+  backupCancel,
+  backupAgain,
+  backupListPage,
+  jobsListPage,
+  jobsCancelButton,
+  auditPage,
+  auditExport,
+];
 
 /** Every form. */
 export const FORMS: readonly Component[] = [agentRevokeForm];
 
 /** What Discord shows of the words that several commands share. */
 export const GROUPS: Record<string, string> = {
+  access: "Who may do what",
   agent: "Game hosts and their access",
+  config: "ReconSync's settings in this Discord server",
   backup: "Backups of the game servers",
+  schedule: "Scheduled backups of the game servers",
+  jobs: "What waits, runs and has ended",
 };

@@ -1,12 +1,11 @@
 import type { APIApplicationCommandBasicOption, RESTPutAPIApplicationCommandsJSONBody } from "discord-api-types/v10";
 import type { Command } from "../commands/command.ts";
-import { defaultPermissions } from "../interactions/gate.ts";
 
 type Registered = RESTPutAPIApplicationCommandsJSONBody[number];
 
 /**
- * The commands as `PUT /applications/{id}/commands` takes them: commands that share their first word become subcommands of one. All commands
- * of such a group have one tier, since Discord keeps one set of default permissions for the whole.
+ * The commands as `PUT /applications/{id}/commands` takes them: commands that share their first word become subcommands of one. Discord is
+ * told no default permissions: it would hide a command from members who have it by a grant, and the guild object decides anyway.
  */
 export function registration(commands: readonly Command[], groups: Record<string, string>): Registered[] {
   const byWord = Map.groupBy(commands, (one) => one.name.split(" ")[0] ?? "");
@@ -14,12 +13,11 @@ export function registration(commands: readonly Command[], groups: Record<string
     const [first] = members;
     if (first === undefined) throw new Error(`no command in ${word}`);
     const single = members.length === 1 && first.name === word;
-    if (!single && members.some((one) => one.tier !== first.tier)) throw new Error(`the commands under /${word} differ in tier`);
     return {
       name: word,
       description: single ? first.description : (groups[word] ?? word),
       type: 1,
-      default_member_permissions: defaultPermissions(first.tier),
+      default_member_permissions: null,
       // Inside guilds only: there is nothing to manage in a direct message.
       contexts: [0],
       integration_types: [0],
@@ -32,10 +30,14 @@ export function registration(commands: readonly Command[], groups: Record<string
 
 function optionsOf(one: Command): APIApplicationCommandBasicOption[] {
   return Object.entries(one.options).map(([name, option]) => ({
-    type: 3,
+    type: option.type,
     name,
     description: option.description,
     required: option.required,
+    ...(option.choices === undefined ? {} : { choices: option.choices }),
+    ...(option.channelTypes === undefined ? {} : { channel_types: option.channelTypes }),
+    ...(option.min === undefined ? {} : { min_value: option.min }),
+    ...(option.max === undefined ? {} : { max_value: option.max }),
     ...(option.maxLength === undefined ? {} : { max_length: option.maxLength }),
     ...(option.complete === undefined ? {} : { autocomplete: true }),
   })) as APIApplicationCommandBasicOption[];

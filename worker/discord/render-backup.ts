@@ -1,8 +1,10 @@
 import type { BackupResult, Consistency, Progress } from "../../schemas/index.ts";
+import { KIND_RULES } from "../guild/job-rules.ts";
 import type { BackupJobView } from "../guild/views.ts";
 import type { Embed, MessageBody } from "./message.ts";
 import { button, COLOURS, LIMITS, message, row } from "./message.ts";
-import { bar, bytes, code, count, duration, plural, safe, time } from "./text.ts";
+import type { Format } from "./text.ts";
+import { bar, code, formatter, safe, time } from "./text.ts";
 
 const PHASES: Record<Progress["phase"], string> = {
   scanning: "Looking at the files",
@@ -78,13 +80,17 @@ function waiting(view: BackupJobView): string {
   const lines = view.notice === null ? [] : [safe(view.notice)];
   if (view.hostOnline) lines.push("The host takes it up in a moment.");
   else {
-    const since = view.hostSeenAt === null ? "has not been seen yet" : `was last seen ${time(view.hostSeenAt)}`;
-    lines.push(`The host is offline: it ${since}. The backup starts when it is back, and is given up ${time(view.deadline)}.`);
+    const since = view.hostSeenAt === null ? "it has not been seen yet" : `it was last seen ${time(view.hostSeenAt)}`;
+    const hours = KIND_RULES.backup.queueMs / 3_600_000;
+    lines.push(
+      `The host is offline: ${since}. The backup starts when it is back. It waits up to ${hours} hours, and is given up ${time(view.deadline)}.`,
+    );
   }
   return lines.join("\n");
 }
 
 function running(view: BackupJobView): string {
+  const { bytes, duration, plural } = formatter(view.format);
   const lines: string[] = [];
   const { progress } = view;
   if (progress === null) lines.push("The host has it.");
@@ -107,25 +113,14 @@ function running(view: BackupJobView): string {
 }
 
 function done(view: BackupJobView, result: BackupResult): Embed {
-  const torn = result.consistency === "torn";
-  const ratio =
-    result.sourceBytes > 0 ? ` (${Math.round((result.bytes / result.sourceBytes) * 100)} % of ${bytes(result.sourceBytes)})` : "";
-  const description = [
-    ...(view.cancelling || result.warnings.length === 0 ? [] : result.warnings.map((warning) => safe(warning, 300))),
-    ...(torn ? [tornLines(result)] : []),
-    ...(view.notice === null ? [] : [safe(view.notice)]),
-  ];
+  const warnings = view.cancelling ? { ...result, warnings: [] } : result;
+  const description = [...resultLines(warnings, view.format), ...(view.notice === null ? [] : [safe(view.notice)])];
   return {
     title: `Backup of ${safe(view.serverName, 100)} is done`,
     ...(description.length === 0 ? {} : { description: description.join("\n").slice(0, LIMITS.description) }),
-    color: torn ? COLOURS.warning : COLOURS.success,
+    color: result.consistency === "torn" ? COLOURS.warning : COLOURS.success,
     fields: [
-      { name: "Size", value: `${bytes(result.bytes)}${ratio}`, inline: true },
-      { name: "Files", value: count(result.files), inline: true },
-      { name: "Took", value: duration(result.durationMs), inline: true },
-      { name: "Where", value: `${result.store === "r2" ? "R2" : code(result.place)}\n${code(result.archive)}`, inline: false },
-      { name: "Consistency", value: CONSISTENCY[result.consistency], inline: false },
-      { name: "Made", value: time(result.startedAt, "f"), inline: true },
+      ...resultFields(result, view.format),
       { name: "Asked by", value: `<@${view.requestedBy}>`, inline: true },
       ...(view.note === null ? [] : [{ name: "Note", value: safe(view.note), inline: false }]),
     ],
@@ -133,10 +128,32 @@ function done(view: BackupJobView, result: BackupResult): Embed {
   };
 }
 
+/** What is not quite right about a finished backup: warnings, and files that were torn. */
+export function resultLines(result: BackupResult, format: Format): string[] {
+  const torn = result.consistency === "torn" ? [tornLines(result, format)] : [];
+  return [...result.warnings.map((warning) => safe(warning, 300)), ...torn];
+}
+
+/** The facts of a finished backup. */
+export function resultFields(result: BackupResult, format: Format): NonNullable<Embed["fields"]> {
+  const { bytes, count, duration } = formatter(format);
+  const ratio =
+    result.sourceBytes > 0 ? ` (${Math.round((result.bytes / result.sourceBytes) * 100)} % of ${bytes(result.sourceBytes)})` : "";
+  return [
+    { name: "Size", value: `${bytes(result.bytes)}${ratio}`, inline: true },
+    { name: "Files", value: count(result.files), inline: true },
+    { name: "Took", value: duration(result.durationMs), inline: true },
+    { name: "Where", value: `${result.store === "r2" ? "R2" : code(result.place)}\n${code(result.archive)}`, inline: false },
+    { name: "Consistency", value: CONSISTENCY[result.consistency], inline: false },
+    { name: "Made", value: time(result.startedAt, "f"), inline: true },
+  ];
+}
+
 /** Torn files named in a message; the rest is counted. */
 const TORN_SHOWN = 5;
 
-function tornLines(result: BackupResult): string {
+function tornLines(result: BackupResult, format: Format): string {
+  const { count, plural } = formatter(format);
   const named = result.torn.slice(0, TORN_SHOWN).map((file) => `${code(file.path, 120)} ${file.reason}`);
   const more = result.tornCount - named.length;
   const lines = [

@@ -2,7 +2,8 @@ import type { ServerStatus } from "../../schemas/index.ts";
 import type { ServerView, StatusView } from "../guild/views.ts";
 import type { Embed, MessageBody } from "./message.ts";
 import { COLOURS, message } from "./message.ts";
-import { bytes, count, duration, plural, safe, time } from "./text.ts";
+import type { Format } from "./text.ts";
+import { formatter, safe, time } from "./text.ts";
 
 /** Servers shown whole; Discord takes 10 embeds and 6,000 characters a message. */
 const SERVERS_SHOWN = 6;
@@ -19,11 +20,11 @@ export function statusMessage(view: StatusView): MessageBody {
       color: COLOURS.info,
     });
   }
-  const embeds = view.servers.slice(0, SERVERS_SHOWN).map((server) => serverEmbed(server, view.now));
+  const embeds = view.servers.slice(0, SERVERS_SHOWN).map((server) => serverEmbed(server, view));
   const more = view.servers.slice(SERVERS_SHOWN);
   if (more.length > 0) {
     const names = more.map((server) => `${dot(server)} ${safe(server.name, 60)}`).slice(0, 40);
-    embeds.push({ title: `${plural(more.length, "more server")}`, description: names.join("\n"), color: COLOURS.info });
+    embeds.push({ title: formatter(view.format).plural(more.length, "more server"), description: names.join("\n"), color: COLOURS.info });
   }
   const last = embeds.at(-1);
   if (view.refreshing && last !== undefined) last.footer = { text: "Asking the hosts for a fresh look …" };
@@ -48,13 +49,14 @@ function condition(server: ServerView): "up" | "partly" | "down" | "unknown" {
 const WORDS = { up: "up", partly: "runs, but does not answer", down: "down", unknown: "state unknown" } as const;
 const COLOUR_OF = { up: COLOURS.success, partly: COLOURS.warning, down: COLOURS.error, unknown: COLOURS.info } as const;
 
-function serverEmbed(server: ServerView, now: number): Embed {
+function serverEmbed(server: ServerView, { now, format }: StatusView): Embed {
   const { status } = server;
   const is = condition(server);
   const lines: string[] = [];
   if (!server.hostOnline) {
-    const since = server.hostSeenAt === null ? "it has not been seen yet" : `last seen ${time(server.hostSeenAt)}`;
-    lines.push(`The host **${safe(server.hostName, 60)}** is offline, ${since}. What is below is from before.`);
+    const seen = server.hostSeenAt;
+    const since = seen === null ? "and has not been seen yet" : `since ${time(seen, "f")} (${time(seen)})`;
+    lines.push(`Host offline ${since}: **${safe(server.hostName, 60)}**. What is below is from before.`);
   }
   if (server.backupRunning) lines.push("A backup is on its way.");
   if (status !== null) {
@@ -68,13 +70,14 @@ function serverEmbed(server: ServerView, now: number): Embed {
     fields: [
       { name: "Game", value: safe(server.gameName, 60), inline: true },
       { name: "Host", value: safe(server.hostName, 60), inline: true },
-      ...(status === null ? [] : statusFields(status)),
-      { name: "Last backup", value: lastBackup(server), inline: true },
+      ...(status === null ? [] : statusFields(status, format)),
+      { name: "Last backup", value: lastBackup(server, format), inline: true },
     ],
   };
 }
 
-function statusFields(status: ServerStatus): { name: string; value: string; inline: boolean }[] {
+function statusFields(status: ServerStatus, format: Format): { name: string; value: string; inline: boolean }[] {
+  const { bytes, duration } = formatter(format);
   const fields: { name: string; value: string }[] = [];
   const { process, port, query } = status;
   if (process.state !== "unknown") {
@@ -85,24 +88,28 @@ function statusFields(status: ServerStatus): { name: string; value: string; inli
   if (process.memoryBytes !== undefined) fields.push({ name: "Memory", value: bytes(process.memoryBytes) });
   if (port.state !== "unknown") fields.push({ name: "Port", value: `${port.number ?? ""} ${port.protocol ?? ""} ${port.state}`.trim() });
   if (query?.state === "silent") fields.push({ name: "Players", value: "The server does not answer queries" });
-  if (query?.players !== undefined) fields.push({ name: "Players", value: players(query.players) });
-  if (status.worldDisk !== undefined) fields.push({ name: "World disk", value: disk(status.worldDisk) });
-  if (status.backupDisk !== undefined) fields.push({ name: "Backup disk", value: disk(status.backupDisk) });
+  if (query?.players !== undefined) fields.push({ name: "Players", value: players(query.players, format) });
+  if (status.worldDisk !== undefined) fields.push({ name: "World disk", value: disk(status.worldDisk, format) });
+  if (status.backupDisk !== undefined) fields.push({ name: "Backup disk", value: disk(status.backupDisk, format) });
   return fields.map((field) => ({ ...field, inline: true }));
 }
 
-function players({ online, max, names }: NonNullable<NonNullable<ServerStatus["query"]>["players"]>): string {
+type Players = NonNullable<NonNullable<ServerStatus["query"]>["players"]>;
+
+function players({ online, max, names }: Players, format: Format): string {
+  const { count } = formatter(format);
   const shown = names.slice(0, NAMES_SHOWN).map((name) => safe(name, 40));
   const more = online - shown.length;
   const list = shown.length === 0 ? "" : `\n${shown.join(", ")}${more > 0 ? ` and ${count(more)} more` : ""}`;
   return `${count(online)}${max === undefined ? "" : ` of ${count(max)}`}${list}`;
 }
 
-function disk({ freeBytes, totalBytes }: { freeBytes: number; totalBytes: number }): string {
+function disk({ freeBytes, totalBytes }: { freeBytes: number; totalBytes: number }, format: Format): string {
+  const { bytes } = formatter(format);
   return `${bytes(freeBytes)} free of ${bytes(totalBytes)}`;
 }
 
-function lastBackup({ lastBackup: last }: ServerView): string {
+function lastBackup({ lastBackup: last }: ServerView, format: Format): string {
   if (last === null) return "none yet";
-  return `${time(last.at)}, ${bytes(last.bytes)}, ${last.consistency}`;
+  return `${time(last.at)}, ${formatter(format).bytes(last.bytes)}, ${last.consistency}`;
 }

@@ -5,6 +5,8 @@ import type { Tables } from "../guild/tables.ts";
 import type { Viewer } from "../guild/viewer.ts";
 import type { MessageBody } from "./message.ts";
 import { backupMessage } from "./render-backup.ts";
+import { noticeMessage } from "./render-notice.ts";
+import { runResultMessage, scheduleJobMessage } from "./render-schedules.ts";
 import { statusMessage } from "./render-status.ts";
 
 /** What a message of the outbox shows now. Null when what it showed is no longer kept. */
@@ -13,6 +15,16 @@ export function renderSubject({ subject }: MessageRecord, tables: Tables, viewer
     case "backup": {
       const job = tables.jobs.byId(subject.job);
       return job === null ? null : backupMessage(viewer.backupJob(job, now));
+    }
+    case "notice":
+      return noticeMessage(subject.notice, tables);
+    case "schedule": {
+      const job = tables.jobs.byId(subject.job);
+      return job === null ? null : scheduleJobMessage(viewer.scheduleJob(job, now));
+    }
+    case "run": {
+      const view = viewer.runResult(subject.run);
+      return view === null ? null : runResultMessage(view);
     }
     case "status": {
       const servers = subject.servers.map((id) => tables.servers.byId(id)).filter((server) => server !== null);

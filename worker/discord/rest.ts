@@ -50,27 +50,38 @@ export class DiscordRest {
     const until = Math.max(this.#globalUntil, this.#blockedUntil.get(bucket) ?? 0);
     const wait = until - this.#parts.now();
     if (wait > 0) return { kind: "limited", ms: wait, global: this.#globalUntil === until };
-    let response: Response;
-    try {
-      response = await fetch(`${this.#parts.apiUrl}${path}`, {
-        method,
-        headers: {
-          authorization: `Bot ${this.#parts.botToken}`,
-          "user-agent": "DiscordBot (https://github.com/reconsync/reconsync, 1)",
-          ...(body === undefined ? {} : { "content-type": "application/json" }),
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
-      });
-    } catch (error) {
-      return { kind: "failed", reason: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
-    }
-    const answer = await readJson(response);
+    const exchanged = await this.#exchange(method, path, body);
+    if ("failure" in exchanged) return { kind: "failed", reason: exchanged.failure };
+    const { response, answer } = exchanged;
     this.#heedHeaders(bucket, response, options);
     if (response.ok) return { kind: "ok", body: answer };
     if (response.status === 429) return this.#limited(options.secret ? null : bucket, response, answer);
     const reason = `Discord answered ${response.status}${reasonIn(answer)}`;
     return response.status >= 500 ? { kind: "failed", reason } : { kind: "refused", status: response.status, reason };
+  }
+
+  /** One call and its whole answer, within the bound. The timer must not outlive the call: while it is pending, the object is not evicted. */
+  async #exchange(method: string, path: string, body: unknown): Promise<{ response: Response; answer: unknown } | { failure: string }> {
+    const controller = new AbortController();
+    const timer = setTimeout(() => controller.abort(new DOMException("no answer in time", "TimeoutError")), CALL_TIMEOUT_MS);
+    try {
+      const response = await fetch(`${this.#parts.apiUrl}${path}`, {
+        method,
+        headers: {
+          authorization: `Bot ${this.#parts.botToken}`,
+          "user-agent": "DiscordBot (https://github.com/reconsync/reconsync, 1)",
+          // A form names its own type and boundary.
+          ...(body === undefined || body instanceof FormData ? {} : { "content-type": "application/json" }),
+        },
+        ...(body === undefined ? {} : { body: body instanceof FormData ? body : JSON.stringify(body) }),
+        signal: controller.signal,
+      });
+      return { response, answer: await readJson(response) };
+    } catch (error) {
+      return { failure: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   #heedHeaders(bucket: string, response: Response, options: CallOptions): void {

@@ -2,10 +2,43 @@ import type { Instant } from "../../schemas/index.ts";
 
 /** Numbers and texts as people read them in Discord. */
 
+/** How a guild wants numbers and times written: a BCP 47 tag and an IANA zone. */
+export interface Format {
+  locale: string;
+  timeZone: string;
+}
+
+export const FORMAT_DEFAULT: Format = { locale: "en-US", timeZone: "UTC" };
+
+/** The functions below, in the language and zone of a guild. */
+export function formatter({ locale, timeZone }: Format) {
+  return {
+    bytes: (value: number) => bytes(value, locale),
+    count: (value: number) => count(value, locale),
+    duration: (ms: number) => duration(ms, locale),
+    plural: (value: number, one: string, many?: string) => plural(value, one, many, locale),
+    /** For texts in which Discord shows no times of its own, such as footers and files: `22 Nov 2026, 15:04 CET`. */
+    dateTime: (at: Instant) =>
+      new Intl.DateTimeFormat(locale, {
+        day: "numeric",
+        month: "short",
+        year: "numeric",
+        hour: "2-digit",
+        minute: "2-digit",
+        timeZone,
+        timeZoneName: "short",
+      }).format(at),
+  };
+}
+
+function fixed(value: number, digits: number, locale: string): string {
+  return value.toLocaleString(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: false });
+}
+
 const UNITS = ["B", "kB", "MB", "GB", "TB", "PB"] as const;
 
 /** `1.4 GB`, in steps of 1,000. */
-export function bytes(count: number): string {
+export function bytes(count: number, locale = FORMAT_DEFAULT.locale): string {
   let value = count;
   let unit = 0;
   while (value >= 999.5 && unit < UNITS.length - 1) {
@@ -13,13 +46,13 @@ export function bytes(count: number): string {
     unit += 1;
   }
   const digits = unit === 0 || value >= 99.95 ? 0 : 1;
-  return `${value.toFixed(digits)} ${UNITS[unit]}`;
+  return `${fixed(value, digits, locale)} ${UNITS[unit]}`;
 }
 
 /** `2 min 5 s`: the two largest units. */
-export function duration(ms: number): string {
+export function duration(ms: number, locale = FORMAT_DEFAULT.locale): string {
   const total = ms / 1000;
-  if (total < 9.95) return `${total.toFixed(1)} s`;
+  if (total < 9.95) return `${fixed(total, 1, locale)} s`;
   const seconds = Math.round(total);
   const parts: [number, string][] = [
     [Math.floor(seconds / 86_400), "d"],
@@ -36,12 +69,12 @@ export function duration(ms: number): string {
 }
 
 /** `12,345`. */
-export function count(value: number): string {
-  return value.toLocaleString("en-US");
+export function count(value: number, locale = FORMAT_DEFAULT.locale): string {
+  return value.toLocaleString(locale);
 }
 
-export function plural(value: number, one: string, many = `${one}s`): string {
-  return `${count(value)} ${value === 1 ? one : many}`;
+export function plural(value: number, one: string, many = `${one}s`, locale = FORMAT_DEFAULT.locale): string {
+  return `${count(value, locale)} ${value === 1 ? one : many}`;
 }
 
 /** A time that Discord shows in each reader's own zone. `R` is relative ("5 minutes ago"), `f` is date and time. */

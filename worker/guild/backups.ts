@@ -23,18 +23,23 @@ export class Backups {
     this.#sql = sql;
   }
 
-  /** False when this key was recorded before. */
-  add(backup: { key: string; host: string; job: string | null; madeBy: string | null; result: BackupResult }, now: Instant): boolean {
+  byId(id: string): BackupRecord | null {
+    return this.#select("WHERE id = ?", id)[0] ?? null;
+  }
+
+  /** Answers the new backup's id; null when this key was recorded before. */
+  add(backup: { key: string; host: string; job: string | null; madeBy: string | null; result: BackupResult }, now: Instant): string | null {
     const { key, host, job, madeBy, result } = backup;
+    const id = newId("backup");
     const added = this.#sql.exec(
       `INSERT INTO backups (id, key, server_id, host_id, job_id, upload_id, made_by, created_at, result_json)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id`,
-      ...[newId("backup"), key, result.server, host, job, result.upload ?? null, madeBy, now, JSON.stringify(result)],
+      ...[id, key, result.server, host, job, result.upload ?? null, madeBy, now, JSON.stringify(result)],
     );
-    if (added.toArray().length === 0) return false;
+    if (added.toArray().length === 0) return null;
     this.#forgetOld(result.server, now);
     if (result.store === "local") this.#markPruned(host, result);
-    return true;
+    return id;
   }
 
   /** Newest first. */

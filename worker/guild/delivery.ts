@@ -2,12 +2,21 @@ import type { Instant } from "../../schemas/index.ts";
 import type { MessageBody } from "../discord/message.ts";
 import { movedMessage } from "../discord/render-backup.ts";
 import type { DiscordRest, RestOutcome } from "../discord/rest.ts";
+import { safe } from "../discord/text.ts";
 import type { Route, SendOutcome } from "./message-rules.ts";
 import { afterSend, routeFor } from "./message-rules.ts";
 import type { MessageRecord, Messages } from "./messages.ts";
+import { OWNER_CHANNEL, openOwnerChannel } from "./owner-channel.ts";
 
 /** Messages brought up to date in one alarm; more wait for the next, which comes at once. */
 const BATCH = 20;
+
+export interface OwnerParts {
+  /** Id of the guild. */
+  guild: string;
+  /** Channel for what the owner's direct messages do not take; null when none is known. */
+  fallback: () => string | null;
+}
 
 export interface DeliveryParts {
   rest: DiscordRest;
@@ -16,6 +25,8 @@ export interface DeliveryParts {
   /** What a message shows now; null when there is nothing left to show. */
   render: (message: MessageRecord) => MessageBody | null;
   now: () => Instant;
+  /** For messages to the guild's owner. */
+  owner: OwnerParts;
 }
 
 /** Drains the outbox: each message that is behind is rendered from the newest state and sent by the way that is open. */
@@ -30,7 +41,10 @@ export async function deliver(parts: DeliveryParts): Promise<void> {
       continue;
     }
     const route = routeFor(message, now());
-    const answer = await send(parts, message, route, body);
+    const answer =
+      message.channel === OWNER_CHANNEL
+        ? await sendToOwner(parts, message.id, body)
+        : await send(parts, message.channel, message.id, route, body);
     const outcome = outcomeOf(answer, route);
     // Read again: while Discord was answering, the state may have gone on.
     const current = messages.byId(message.id);
@@ -43,7 +57,7 @@ export async function deliver(parts: DeliveryParts): Promise<void> {
   }
 }
 
-function send(parts: DeliveryParts, message: MessageRecord, route: Route, body: MessageBody): Promise<RestOutcome> {
+function send(parts: DeliveryParts, channel: string, id: number, route: Route, body: MessageBody): Promise<RestOutcome> {
   const { rest, applicationId } = parts;
   switch (route.via) {
     case "interaction":
@@ -52,11 +66,31 @@ function send(parts: DeliveryParts, message: MessageRecord, route: Route, body: 
         secret: true,
       });
     case "edit":
-      return rest.send("PATCH", `/channels/${message.channel}/messages/${route.messageId}`, body);
+      return rest.send("PATCH", `/channels/${channel}/messages/${route.messageId}`, body);
     case "post":
       // The nonce keeps a try whose answer was lost from showing up twice.
-      return rest.send("POST", `/channels/${message.channel}/messages`, { ...body, nonce: `reconsync-${message.id}`, enforce_nonce: true });
+      return rest.send("POST", `/channels/${channel}/messages`, { ...body, nonce: `reconsync-${id}`, enforce_nonce: true });
   }
+}
+
+/** To the owner's direct messages; when these are closed, to the channel for notices. Where it got through it stays. */
+async function sendToOwner(parts: DeliveryParts, id: number, body: MessageBody): Promise<RestOutcome> {
+  const { rest, messages, owner } = parts;
+  const way = await openOwnerChannel(rest, owner.guild);
+  if (way.kind === "open") {
+    const greeting = `About your Discord server **${safe(way.guildName, 100)}**:`;
+    const sent = await send(parts, way.channel, id, { via: "post" }, { ...body, content: greeting });
+    if (sent.kind === "ok") messages.setChannel(id, way.channel);
+    if (sent.kind !== "refused") return sent;
+    console.warn({ message: "the guild's owner takes no direct messages of the bot", id, reason: sent.reason });
+  } else if (way.kind !== "refused") {
+    return way;
+  }
+  const fallback = owner.fallback();
+  if (fallback === null)
+    return way.kind === "refused" ? way : { kind: "refused", status: 403, reason: "the owner's direct messages are closed" };
+  messages.setChannel(id, fallback);
+  return send(parts, fallback, id, { via: "post" }, body);
 }
 
 function outcomeOf(answer: RestOutcome, route: Route): SendOutcome {

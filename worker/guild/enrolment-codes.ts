@@ -13,14 +13,16 @@ export class EnrolmentCodes {
     this.#sql = sql;
   }
 
-  /** Adding the same code again changes nothing, so that a command delivered twice acts once. */
-  add(code: { hash: string; hostName: string; createdBy: string }, now: Instant): Instant {
+  /** Adding the same code again changes nothing (`fresh` is false then), so that a command delivered twice acts once. */
+  add(code: { hash: string; hostName: string; createdBy: string }, now: Instant): { expiresAt: Instant; fresh: boolean } {
+    const there = this.#sql.exec("SELECT expires_at FROM enrolment_codes WHERE hash = ?", code.hash).toArray()[0];
+    if (there !== undefined) return { expiresAt: Number(there.expires_at), fresh: false };
     this.#sql.exec("DELETE FROM enrolment_codes WHERE expires_at < ?", now - CODE_LIFE_MS);
     this.#sql.exec(
-      "INSERT INTO enrolment_codes (hash, host_name, created_by, expires_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+      "INSERT INTO enrolment_codes (hash, host_name, created_by, expires_at) VALUES (?, ?, ?, ?)",
       ...[code.hash, code.hostName, code.createdBy, now + CODE_LIFE_MS],
     );
-    return Number(this.#sql.exec("SELECT expires_at FROM enrolment_codes WHERE hash = ?", code.hash).one().expires_at);
+    return { expiresAt: now + CODE_LIFE_MS, fresh: true };
   }
 
   /**

@@ -2,58 +2,54 @@ import { DurableObject } from "cloudflare:workers";
 import type {
   BeginUploadRequest,
   CompleteUploadRequest,
-  Heartbeat,
   Instant,
   LeaseId,
   Outcome,
   Progress,
   ProgressResponse,
   Report,
+  RotateRequest,
 } from "../../schemas/index.ts";
+import { allowsAddress } from "../addresses.ts";
+import type { PathTrick } from "../agent-api/path-tricks.ts";
 import { renderSubject } from "../discord/render.ts";
 import { DiscordRest } from "../discord/rest.ts";
 import type { Env } from "../env.ts";
 import type { Refusal } from "../refusals.ts";
-import { isRefusal, problemOf, refuse } from "../refusals.ts";
+import { isRefusal, refuse } from "../refusals.ts";
+import type { CommandRight, Grant } from "./access-rules.ts";
 import type { UploadTarget } from "./archive-desk.ts";
-import { ArchiveDesk } from "./archive-desk.ts";
+import type { Ask } from "./ask.ts";
+import type { AuditFilter } from "./audit.ts";
+import type { AuditView } from "./audit-desk.ts";
 import { deliver } from "./delivery.ts";
-import { HOSTS_MAX } from "./hosts.ts";
-import { JobDesk } from "./job-desk.ts";
-import type { JobRecord } from "./jobs.ts";
-import type { MessageOrigin } from "./messages.ts";
+import type { Desks } from "./desks.ts";
+import { openDesks } from "./desks.ts";
+import type { GrantRecord } from "./grants.ts";
+import type { HostCall } from "./host-call.ts";
+import type { AllowlistView, Enrolment } from "./host-desk.ts";
+import { FORGERIES_PER_REPORT } from "./incident-rules.ts";
+import type { JobListView, JobView } from "./job-views.ts";
 import { migrate } from "./migrations.ts";
-import { PollDesk } from "./poll-desk.ts";
-import { HOST_HEADER } from "./poll-messages.ts";
-import { Presence } from "./presence.ts";
-import type { ServerRecord } from "./servers.ts";
-import type { Tables } from "./tables.ts";
-import { tablesOf } from "./tables.ts";
-import { Viewer } from "./viewer.ts";
+import { ADDRESS_HEADER, HOST_HEADER } from "./poll-messages.ts";
+import type { RateLimits } from "./rate-rules.ts";
+import type { ScheduleChange } from "./schedule-desk.ts";
+import type { ScheduleJobView, ScheduleListView } from "./schedule-view.ts";
+import type { Named } from "./security-desk.ts";
+import { addressed, namesIn } from "./security-desk.ts";
+import type { SettingKey, Settings } from "./settings-rules.ts";
 import type { BackupJobView, BackupListView, Choice, HostView, StatusView } from "./views.ts";
-
-/** Jobs that may wait or run in a guild at a time. */
-export const OPEN_JOBS_MAX = 200;
-
-/** Who asks in Discord, and where the answer stands. `key` is the interaction's id: the same command delivered twice acts once. */
-export interface Asker extends MessageOrigin {
-  key: string;
-  member: string;
-}
 
 /**
  * One Discord guild: its hosts, servers, jobs, backups and messages in one SQLite database, so that what belongs together commits together.
- * These methods are its whole face; decisions are in the tables and pure rules beside it.
+ * These methods are its whole face; decisions are in the tables, the desks and the pure rules beside it.
+ *
+ * What members ask for begins with an `Ask`: whether they may is decided here, before anything is stored or queued.
  */
 export class Guild extends DurableObject<Env> {
   /** Replaced in tests that travel in time. */
   clock: { now: () => Instant } = { now: () => Date.now() };
-  readonly #tables: Tables;
-  readonly #presence: Presence;
-  readonly #viewer: Viewer;
-  readonly #polls: PollDesk;
-  readonly #outcomes: JobDesk;
-  readonly #archives: ArchiveDesk;
+  readonly #desks: Desks;
   readonly #rest: DiscordRest;
   #alarmAt: Instant | null = null;
 
@@ -61,184 +57,203 @@ export class Guild extends DurableObject<Env> {
     super(state, env);
     migrate(state.storage);
     const now = () => this.clock.now();
-    this.#tables = tablesOf(state.storage.sql);
-    this.#presence = new Presence(this.#tables.hosts, (host) => state.getWebSockets(host));
-    this.#viewer = new Viewer(this.#tables, this.#presence);
-    const changed = (jobs: JobRecord[]) => this.#touch(jobs);
-    this.#polls = new PollDesk({ ...this.#tables, state, presence: this.#presence, now, changed });
-    this.#outcomes = new JobDesk({
-      storage: state.storage,
-      tables: this.#tables,
-      presence: this.#presence,
-      now,
-      changed,
-      wake: (host) => this.#polls.wake(host),
-    });
-    this.#archives = new ArchiveDesk({ ...this.#tables, bucket: env.BACKUPS, now });
+    this.#desks = openDesks({ state, env, now, cutOff: (from) => this.#cutOff(from) });
     this.#rest = new DiscordRest({ apiUrl: env.DISCORD_API_URL, botToken: env.DISCORD_BOT_TOKEN, now });
     void state.blockConcurrencyWhile(async () => {
       this.#alarmAt = await state.storage.getAlarm();
     });
   }
 
-  // Hosts
+  // What members ask for: hosts
 
   /** Remembers an enrolment code by its hash. */
-  async addEnrolmentCode(code: { hash: string; hostName: string; createdBy: string }): Promise<{ expiresAt: Instant } | Refusal> {
-    const objection = this.#noRoomFor(code.hostName);
-    if (objection !== null) return objection;
-    return { expiresAt: this.#tables.codes.add(code, this.clock.now()) };
+  async addEnrolmentCode(ask: Ask, code: { hash: string; hostName: string }): Promise<{ expiresAt: Instant } | Refusal> {
+    return this.#asMember(ask, null, () => this.#desks.hosts.addCode(ask, code));
   }
 
-  async enrol(request: { codeHash: string; publicKey: string; heartbeat: Heartbeat }): Promise<{ host: string; name: string } | Refusal> {
-    return this.ctx.storage.transactionSync(() => {
-      const now = this.clock.now();
-      const used = this.#tables.codes.use(request.codeHash, (name) => this.#noRoomFor(name), now);
-      if (isRefusal(used)) return used;
-      const { publicKey, heartbeat } = request;
-      const host = this.#tables.hosts.add({ name: used.hostName, publicKey, createdBy: used.createdBy, heartbeat }, now);
-      return { host: host.id, name: host.name };
+  async hosts(ask: Ask): Promise<HostView[] | Refusal> {
+    return this.#asMember(ask, null, () => this.#desks.viewer.hosts(this.clock.now()));
+  }
+
+  /** Cuts a host off, after its name was typed once more; its held polls end. */
+  async revokeHost(ask: Ask, id: string, typed: string): Promise<{ revoked: string; jobs: number } | Refusal> {
+    return this.#asMember(ask, null, () => {
+      const done = this.#desks.hosts.revoke(ask, id, typed);
+      if (isRefusal(done)) return done;
+      this.#desks.polls.dismiss(done.host.id);
+      this.#desks.watch.announced(done.host.id);
+      this.#desks.troubles.gone(done.host.id);
+      return { revoked: done.host.name, jobs: done.jobs };
     });
   }
 
-  /** Why a host of that name cannot be added now, or null. */
-  #noRoomFor(name: string): Refusal | null {
-    const { hosts } = this.#tables;
-    if (hosts.byName(name) !== null) return refuse("host-name-taken", { host: name });
-    return hosts.active().length >= HOSTS_MAX ? refuse("host-limit", { limit: String(HOSTS_MAX) }) : null;
-  }
-
-  /** Public key of an active host, by which its client assertion is checked. */
-  async hostKey(host: string): Promise<{ publicKey: string } | Refusal> {
-    return this.#cutOff(host) ?? { publicKey: this.#tables.hosts.byId(host)?.publicKey ?? "" };
-  }
-
-  async hosts(): Promise<HostView[]> {
-    return this.#viewer.hosts(this.clock.now());
-  }
-
-  /** Cuts a host off: its held polls end, its jobs fail, its servers leave the guild. Its backups stay. */
-  async revokeHost(name: string, by: string): Promise<{ revoked: string; jobs: number } | Refusal> {
-    const host = this.#tables.hosts.byName(name);
-    if (host === null) return refuse("host-not-found", { host: name });
-    const now = this.clock.now();
-    const jobs = this.ctx.storage.transactionSync(() => {
-      this.#tables.hosts.revoke(host.id, by, now);
-      this.#tables.servers.removeOf(host.id);
-      // Another host may have wanted one of the ids that are free now: let all of them announce anew.
-      this.#tables.hosts.forgetAnnounced();
-      return this.#tables.jobs.failAllOf(host.id, problemOf(refuse("host-revoked")).body, now);
+  /** Says from which addresses a host may call; an empty list allows all. Its held polls begin anew, so that it holds at once. */
+  async allowAddresses(ask: Ask, host: string, addresses: string): Promise<AllowlistView | Refusal> {
+    return this.#asMember(ask, null, (again) => {
+      const polledFrom = (id: string) => this.#desks.polls.addressOf(id);
+      if (again) return this.#desks.hosts.allowed(host, polledFrom);
+      const done = this.#desks.hosts.allow(ask, host, addresses, polledFrom);
+      if (!isRefusal(done)) this.#desks.polls.supersede(done.host);
+      return done;
     });
-    this.#touch(jobs);
-    this.#polls.dismiss(host.id);
-    await this.#arm();
-    return { revoked: host.name, jobs: jobs.length };
   }
 
-  // What members ask for
+  // What members ask for: servers and jobs
 
-  async serverChoices(typed: string): Promise<Choice[]> {
-    return this.#viewer.serverChoices(typed);
+  async enqueueBackup(ask: Ask, server: string, note: string | undefined): Promise<BackupJobView | Refusal> {
+    return this.#asMember(ask, server, () => this.#desks.requests.backup(ask, server, note));
   }
 
-  async hostChoices(typed: string): Promise<Choice[]> {
-    return this.#viewer.hostChoices(typed);
+  async cancelJob(ask: Ask, job: string): Promise<JobView | Refusal> {
+    return this.#asMember(ask, this.#serverOf(job), () => this.#desks.requests.cancel(ask, job));
   }
 
-  /** Queues a backup. The same interaction again answers the job that it made. */
-  async enqueueBackup(server: string, note: string | undefined, asker: Asker): Promise<BackupJobView | Refusal> {
-    const { jobs, servers, messages } = this.#tables;
-    const now = this.clock.now();
-    const existing = jobs.byKey(asker.key);
-    if (existing !== null) return this.#viewer.backupJob(existing, now);
-    const record = servers.byId(server);
-    if (record === null) return refuse("server-unknown", { server });
-    const active = jobs.openBackupOf(server);
-    if (active !== null) return refuse("backup-active", { server: record.name, state: active.state === "queued" ? "waiting" : "running" });
-    if (jobs.countOpen() >= OPEN_JOBS_MAX) return refuse("queue-full", { limit: String(OPEN_JOBS_MAX) });
-    const job = this.ctx.storage.transactionSync(() => {
-      const payload = note === undefined ? { server } : { server, note };
-      const base = { key: asker.key, kind: "backup" as const, host: record.host, server, payload, requestedBy: asker.member };
-      const added = jobs.add({ ...base, message: null }, now);
-      const message = messages.add({ kind: "backup", job: added.id }, asker, now);
-      jobs.setMessage(added.id, message);
-      return { ...added, message };
+  async jobs(ask: Ask, filter: JobListView["filter"], page: number): Promise<JobListView | Refusal> {
+    return this.#asMember(ask, filter.server ?? null, () => this.#desks.jobViewer.list(filter, page));
+  }
+
+  async job(ask: Ask, id: string): Promise<JobView | Refusal> {
+    return this.#asMember(ask, this.#serverOf(id), () => {
+      const job = this.#desks.tables.jobs.byId(id);
+      return job === null ? refuse("job-unknown") : this.#desks.jobViewer.job(job, this.clock.now());
     });
-    this.#polls.wake(record.host);
-    await this.#arm();
-    return this.#viewer.backupJob(job, now);
   }
 
-  async cancelJob(job: string, by: string): Promise<BackupJobView | Refusal> {
-    const { jobs } = this.#tables;
-    const record = jobs.byId(job);
-    if (record === null || record.kind !== "backup") return refuse("job-unknown");
-    const now = this.clock.now();
-    const done = jobs.cancel(job, by, now);
-    if (done === null) return refuse("job-ended", { state: record.state });
-    const after = jobs.byId(job) ?? record;
-    this.#touch([after]);
-    if (done === "asked") this.#polls.wake(record.host);
-    await this.#arm();
-    return this.#viewer.backupJob(after, now);
-  }
-
-  async backupList(server: string, page: number): Promise<BackupListView | Refusal> {
-    const list = this.#viewer.backupList(server, page);
-    return list.count === 0 && this.#tables.servers.byId(server) === null ? refuse("server-unknown", { server }) : list;
-  }
-
-  /** What is known now, and a fresh look asked of every host that is there; the message is edited when they answer. */
-  async status(server: string | undefined, asker: Asker): Promise<StatusView | Refusal> {
-    const { servers, hosts, jobs } = this.#tables;
-    const now = this.clock.now();
-    const wanted = server === undefined ? servers.all() : [servers.byId(server)].filter((one) => one !== null);
-    if (server !== undefined && wanted.length === 0) return refuse("server-unknown", { server });
-    const online = [...Map.groupBy(wanted, (one) => one.host)].filter(([id]) => {
-      const host = hosts.byId(id);
-      return host !== null && this.#presence.of(host, now).online;
+  async backupList(ask: Ask, server: string, page: number): Promise<BackupListView | Refusal> {
+    return this.#asMember(ask, server, () => {
+      const list = this.#desks.viewer.backupList(server, page);
+      return list.count === 0 && this.#desks.tables.servers.byId(server) === null ? refuse("server-unknown", { server }) : list;
     });
-    const asked = online.length > 0 && jobs.countOpen() + online.length <= OPEN_JOBS_MAX;
-    if (asked && jobs.byKey(`${asker.key}/${online[0]?.[0]}`) === null) {
-      this.ctx.storage.transactionSync(() => this.#askStatus(wanted, online, asker, now));
-      for (const [host] of online) this.#polls.wake(host);
-      await this.#arm();
-    }
-    return this.#viewer.status(wanted, asked, now);
   }
 
-  #askStatus(wanted: ServerRecord[], online: [string, ServerRecord[]][], asker: Asker, now: Instant): void {
-    const { jobs, messages } = this.#tables;
-    const servers = wanted.map((one) => one.id);
-    const message = messages.add({ kind: "status", servers, jobs: [] }, asker, now);
-    const added = online.map(([host, list]) =>
-      jobs.add(
-        {
-          key: `${asker.key}/${host}`,
-          kind: "status",
-          host,
-          server: null,
-          payload: { servers: list.map((one) => one.id) },
-          requestedBy: asker.member,
-          message,
-        },
-        now,
-      ),
-    );
-    messages.setSubject(message, { kind: "status", servers, jobs: added.map((job) => job.id) });
+  async status(ask: Ask, server: string | undefined): Promise<StatusView | Refusal> {
+    return this.#asMember(ask, server ?? null, () => this.#desks.requests.status(ask, server));
+  }
+
+  // What members ask for: schedules
+
+  async schedules(ask: Ask, server: string | undefined): Promise<ScheduleListView | Refusal> {
+    return this.#asMember(ask, server ?? null, () => this.#desks.schedules.list(server));
+  }
+
+  /** A backup now, as a schedule would make it. */
+  async runSchedule(ask: Ask, server: string, schedule: string | undefined): Promise<BackupJobView | Refusal> {
+    return this.#asMember(ask, server, () => this.#desks.schedules.run(ask, server, schedule));
+  }
+
+  /** Asks a host to pause or resume one schedule of a server, or all of them. */
+  async changeSchedule(ask: Ask, server: string, change: ScheduleChange): Promise<ScheduleJobView | Refusal> {
+    return this.#asMember(ask, server, () => this.#desks.schedules.change(ask, server, change));
+  }
+
+  // What members ask for: rights and settings
+
+  async grants(ask: Ask, server: string | undefined): Promise<GrantRecord[] | Refusal> {
+    return this.#asMember(ask, null, () => this.#desks.rights.grants(server));
+  }
+
+  async grant(ask: Ask, wanted: Omit<Grant, "id">): Promise<{ grant: GrantRecord; fresh: boolean } | Refusal> {
+    return this.#asMember(ask, null, (again) => (again ? this.#desks.rights.granted(wanted) : this.#desks.rights.grant(ask, wanted)));
+  }
+
+  async revokeGrant(ask: Ask, id: number): Promise<GrantRecord | Refusal> {
+    return this.#asMember(ask, null, () => this.#desks.rights.revoke(ask, id));
+  }
+
+  async settings(ask: Ask): Promise<Settings | Refusal> {
+    return this.#asMember(ask, null, () => this.#desks.rights.settings());
+  }
+
+  async setSettings(ask: Ask, changes: Partial<Record<SettingKey, string | null>>): Promise<Settings | Refusal> {
+    return this.#asMember(ask, null, (again) => (again ? this.#desks.rights.settings() : this.#desks.rights.set(ask, changes)));
+  }
+
+  async auditPage(ask: Ask, filter: AuditFilter, page: number): Promise<AuditView | Refusal> {
+    return this.#asMember(ask, filter.server ?? null, () => this.#desks.audit.page(filter, page));
+  }
+
+  /** The audit log as JSON lines. */
+  async auditFile(ask: Ask): Promise<{ content: string } | Refusal> {
+    return this.#asMember(ask, null, async () => ({ content: await this.#desks.audit.file() }));
+  }
+
+  /** Those of the commands with which the member may do anything, and how often it may. */
+  async permitted(ask: Ask, commands: CommandRight[]): Promise<{ names: string[]; limits: RateLimits } | Refusal> {
+    const { limits } = this.#desks.rights.settings();
+    return this.#asMember(ask, null, () => ({ names: this.#desks.members.permitted(ask.member, commands), limits }));
+  }
+
+  // What is offered while a member types: nothing that the member may not use, and nothing is counted
+
+  async serverChoices(ask: Ask, typed: string): Promise<Choice[]> {
+    return this.#desks.viewer.serverChoices(typed, (server) => this.#desks.members.may(ask.member, ask.command, server));
+  }
+
+  async scheduleChoices(ask: Ask, typed: string): Promise<Choice[]> {
+    return this.#desks.schedules.choices(typed, (server) => this.#desks.members.may(ask.member, ask.command, server));
+  }
+
+  async permittedChoices(ask: Ask, commands: CommandRight[]): Promise<string[]> {
+    return this.#desks.members.permitted(ask.member, commands);
+  }
+
+  async jobChoices(ask: Ask, typed: string, open: boolean): Promise<Choice[]> {
+    const may = (server: string | null) => this.#desks.members.may(ask.member, ask.command, server);
+    return this.#desks.jobViewer.choices(typed, open, may, this.clock.now());
+  }
+
+  async hostChoices(ask: Ask, typed: string): Promise<Choice[]> {
+    return this.#desks.members.may(ask.member, ask.command, null) ? this.#desks.viewer.hostChoices(typed) : [];
+  }
+
+  async grantChoices(ask: Ask): Promise<GrantRecord[]> {
+    return this.#desks.members.may(ask.member, ask.command, null) ? this.#desks.rights.grants(undefined) : [];
   }
 
   // What agents bring
+
+  async enrol(request: Enrolment): Promise<{ host: string; name: string } | Refusal> {
+    const enrolled = this.#desks.hosts.enrol(request);
+    // A guess that names the guild by its tag; the other refusals are mistakes.
+    if (isRefusal(enrolled) && enrolled.refused === "code-invalid") this.#desks.security.note("bad-credential", addressed(request.address));
+    await this.#arm();
+    return enrolled;
+  }
+
+  /** Whether a host may have an access token for this client assertion. */
+  async admitAssertion(from: HostCall, assertion: string, origin: string): Promise<{ admitted: true } | Refusal> {
+    const admitted = await this.#desks.keys.admit(from, assertion, origin);
+    if (isRefusal(admitted)) await this.#arm();
+    return admitted;
+  }
+
+  async rotateKey(from: HostCall, request: RotateRequest, origin: string): Promise<{ rotated: true } | Refusal> {
+    return this.#asHost(from, () => this.#desks.keys.rotate(from, request, origin));
+  }
+
+  /** A host sent a name that is made to leave its place. It was refused before it came here. */
+  async notePathTrick(from: HostCall, trick: PathTrick): Promise<void> {
+    await this.#asHost(from, () => {
+      console.warn({ message: "a host tried a path", host: from.host, ...trick });
+      this.#desks.security.note("path-trick", `host ${from.host}`);
+    });
+  }
+
+  /** An address sent many interactions for this guild that Discord did not sign. */
+  async noteForgeries(address: string | null): Promise<void> {
+    this.#desks.security.note("bad-signature", addressed(address), FORGERIES_PER_REPORT);
+    await this.#arm();
+  }
 
   /** The Worker's held poll: a WebSocket, so that this object can hibernate meanwhile. */
   override async fetch(request: Request): Promise<Response> {
     const host = request.headers.get(HOST_HEADER);
     if (request.headers.get("upgrade") !== "websocket" || host === null) return new Response(null, { status: 400 });
-    return this.#polls.accept(host);
+    return this.#desks.polls.accept({ host, address: request.headers.get(ADDRESS_HEADER) || null });
   }
 
   override async webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
-    this.#polls.heed(socket, typeof message === "string" ? message : new TextDecoder().decode(message));
+    this.#desks.polls.heed(socket, typeof message === "string" ? message : new TextDecoder().decode(message));
     await this.#arm();
   }
 
@@ -247,33 +262,44 @@ export class Guild extends DurableObject<Env> {
     socket.close(code === 1005 || code === 1006 ? 1000 : code);
   }
 
-  async progress(host: string, job: string, lease: LeaseId, progress: Progress): Promise<ProgressResponse | Refusal> {
-    return this.#asHost(host, () => this.#outcomes.progress(host, job, lease, progress));
+  async progress(from: HostCall, job: string, lease: LeaseId, progress: Progress): Promise<ProgressResponse | Refusal> {
+    return this.#asHost(from, () => this.#desks.outcomes.progress(from.host, job, lease, progress), { jobs: [job] });
   }
 
-  async result(host: string, job: string, lease: LeaseId, outcome: Outcome): Promise<{ taken: boolean } | Refusal> {
-    return this.#asHost(host, () => this.#outcomes.result(host, job, lease, outcome));
+  async result(from: HostCall, job: string, lease: LeaseId, outcome: Outcome): Promise<{ taken: boolean } | Refusal> {
+    return this.#asHost(from, () => this.#desks.outcomes.result(from.host, job, lease, outcome), { jobs: [job] });
   }
 
-  async report(host: string, report: Report): Promise<{ taken: boolean } | Refusal> {
-    return this.#asHost(host, () => this.#outcomes.report(host, report));
+  async report(from: HostCall, report: Report): Promise<{ taken: boolean } | Refusal> {
+    const { host } = from;
+    const take = () => (report.kind === "run" ? this.#desks.runs.report(host, report) : this.#desks.outcomes.report(host, report));
+    return this.#asHost(from, take, namesIn(report));
   }
 
-  async beginUpload(guild: string, host: string, request: BeginUploadRequest): Promise<{ upload: string } | Refusal> {
-    return this.#asHost(host, () => this.#archives.begin(guild, host, request));
+  async beginUpload(guild: string, from: HostCall, request: BeginUploadRequest): Promise<{ upload: string } | Refusal> {
+    return this.#asHost(from, () => this.#desks.archives.begin(guild, from.host, request), { server: request.server });
   }
 
-  async uploadTarget(host: string, upload: string): Promise<UploadTarget | Refusal> {
-    // Once for each part, and nothing becomes due of it: no look at the alarm.
-    return this.#cutOff(host) ?? this.#archives.target(host, upload);
+  async uploadTarget(from: HostCall, upload: string): Promise<UploadTarget | Refusal> {
+    // Once for each part, and nothing becomes due of one that succeeds: no look at the alarm.
+    const target = this.#cutOff(from) ?? this.#desks.archives.target(from.host, upload);
+    if (isRefusal(target)) {
+      this.#desks.security.touched(from, { upload });
+      await this.#arm();
+    }
+    return target;
   }
 
-  async completeUpload(host: string, upload: string, request: CompleteUploadRequest): Promise<{ bytes: number } | Refusal> {
-    return this.#asHost(host, () => this.#archives.complete(host, upload, request));
+  async completeUpload(from: HostCall, upload: string, request: CompleteUploadRequest): Promise<{ bytes: number } | Refusal> {
+    return this.#asHost(from, () => this.#desks.archives.complete(from.host, upload, request), { upload });
   }
 
-  async abortUpload(host: string, upload: string): Promise<{ aborted: true } | Refusal> {
-    return this.#asHost(host, () => this.#archives.abort(host, upload));
+  async abortUpload(from: HostCall, upload: string): Promise<{ aborted: true } | Refusal> {
+    return this.#asHost(from, () => {
+      // Another host's upload is answered like one that is gone.
+      this.#desks.security.touched(from, { upload });
+      return this.#desks.archives.abort(from.host, upload);
+    });
   }
 
   // Time
@@ -281,18 +307,22 @@ export class Guild extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     this.#alarmAt = null;
     const now = () => this.clock.now();
-    this.#touch(this.#tables.jobs.expire(now()));
-    await this.#archives.sweep();
-    const { messages } = this.#tables;
-    const render = (message: Parameters<typeof renderSubject>[0]) => renderSubject(message, this.#tables, this.#viewer, now());
-    await deliver({ rest: this.#rest, applicationId: this.env.DISCORD_APPLICATION_ID, messages, render, now });
+    this.#desks.outcomes.expire();
+    this.#desks.watch.judge();
+    await this.#desks.archives.sweep();
+    await this.#desks.audit.trim();
+    const { messages, settings } = this.#desks.tables;
+    const render = (message: Parameters<typeof renderSubject>[0]) => renderSubject(message, this.#desks.tables, this.#desks.viewer, now());
+    const owner = { guild: this.ctx.id.name ?? settings.guild(), fallback: () => settings.get().noticeChannel ?? settings.home() };
+    await deliver({ rest: this.#rest, applicationId: this.env.DISCORD_APPLICATION_ID, messages, render, now, owner });
     await this.#arm();
   }
 
   /** Sets the alarm for whatever is due next, if that is earlier than what it is set for: each setting is a row written. */
   async #arm(): Promise<void> {
-    const { jobs, uploads, messages } = this.#tables;
-    const due = [jobs.nextDue(), uploads.nextDue(), messages.nextDue()].filter((at) => at !== null);
+    const { jobs, uploads, messages } = this.#desks.tables;
+    const schedules = this.#desks.watch.nextDue(this.#alarmAt !== null);
+    const due = [jobs.nextDue(), uploads.nextDue(), messages.nextDue(), schedules].filter((at) => at !== null);
     if (due.length === 0) return;
     const at = Math.min(...due);
     if (this.#alarmAt !== null && this.#alarmAt <= at) return;
@@ -300,22 +330,36 @@ export class Guild extends DurableObject<Env> {
     await this.ctx.storage.setAlarm(at);
   }
 
-  #touch(jobs: JobRecord[]): void {
-    for (const job of jobs) if (job.message !== null) this.#tables.messages.touch(job.message, this.clock.now());
+  #serverOf(job: string): string | null {
+    return this.#desks.tables.jobs.byId(job)?.server ?? null;
+  }
+
+  /**
+   * Does what a member asks for, if it may, and sees to it that what becomes due of it is done. `server` is the one that it concerns.
+   * `again`: this very interaction has come before. Acts that have a key of their own need not know.
+   */
+  async #asMember<T>(ask: Ask, server: string | null, act: (again: boolean) => T | Refusal | Promise<T | Refusal>): Promise<T | Refusal> {
+    const again = this.#desks.members.repeated(ask);
+    const denied = this.#desks.members.admit(ask, server);
+    const done = denied ?? (await act(again));
+    await this.#arm();
+    return done;
   }
 
   /** Why a host may not act, or null. Its access token may outlive its revocation by minutes, so each call asks. */
-  #cutOff(host: string): Refusal | null {
-    const record = this.#tables.hosts.byId(host);
-    if (record === null) return refuse("host-unknown");
-    return record.revokedAt === null ? null : refuse("host-revoked");
+  #cutOff({ host, address }: HostCall): Refusal | null {
+    const record = this.#desks.tables.hosts.access(host);
+    if (isRefusal(record)) return record;
+    if (allowsAddress(record.allowlist, address)) return null;
+    this.#desks.security.note("address-not-allowed", `host ${host}`);
+    return refuse("address-not-allowed", { address: address ?? "an unknown address" });
   }
 
-  /** Does what an active host asks for, and sees to it that what becomes due of it is done. */
-  async #asHost<T>(host: string, act: () => T | Refusal | Promise<T | Refusal>): Promise<T | Refusal> {
-    const cut = this.#cutOff(host);
-    if (cut !== null) return cut;
-    const done = await act();
+  /** Does what an active host asks for, and sees to it that what becomes due of it is done. `named` is what it says is its own. */
+  async #asHost<T>(from: HostCall, act: () => T | Refusal | Promise<T | Refusal>, named: Named = {}): Promise<T | Refusal> {
+    const cut = this.#cutOff(from);
+    const done = cut ?? (await act());
+    if (cut === null && isRefusal(done)) this.#desks.security.touched(from, named);
     await this.#arm();
     return done;
   }

@@ -1,7 +1,7 @@
-import type { BackupResult, Instant, LeaseId, Outcome, Progress, ProgressResponse, Report, StatusResult } from "../../schemas/index.ts";
-import { expired } from "../../schemas/retention.ts";
+import type { Instant, LeaseId, Outcome, Progress, ProgressResponse, Report, ScheduleResult, StatusResult } from "../../schemas/index.ts";
 import type { Refusal } from "../refusals.ts";
 import { refuse } from "../refusals.ts";
+import { archiveProblem, recordBackup } from "./backup-record.ts";
 import { LEASE_MS } from "./job-rules.ts";
 import type { JobRecord } from "./jobs.ts";
 import type { Presence } from "./presence.ts";
@@ -12,10 +12,10 @@ export interface JobDeskParts {
   tables: Tables;
   presence: Presence;
   now: () => Instant;
-  /** Called after jobs changed, so that their messages follow. */
-  changed: (jobs: JobRecord[]) => void;
   /** Tells the held polls of a host that there is something for it. */
   wake: (host: string) => void;
+  /** Called in the transaction of a `schedule` job's success, with the schedules as they are now. */
+  scheduled: (host: string, result: ScheduleResult) => void;
 }
 
 /** What agents say of their jobs: progress, outcomes, and work that no job asked for. What belongs together commits together. */
@@ -27,76 +27,70 @@ export class JobDesk {
   }
 
   progress(host: string, job: string, lease: LeaseId, progress: Progress): ProgressResponse | Refusal {
-    const { tables, now, changed } = this.#parts;
+    const { storage, tables, now } = this.#parts;
     const record = this.#own(host, job);
-    if (record === null || !tables.jobs.setProgress(job, lease, progress, now())) return refuse("lease-stale");
-    changed([record]);
-    return { cancel: record.cancelAt !== null, leaseSeconds: LEASE_MS / 1000 };
+    if (record === null) return refuse("lease-stale");
+    return storage.transactionSync(() => {
+      if (!tables.jobs.setProgress(job, lease, progress, now())) return refuse("lease-stale");
+      // Any other state has become `running`, and the message knows of it.
+      if (record.state === "running" && record.message !== null) tables.messages.touch(record.message, now());
+      return { cancel: record.cancelAt !== null, leaseSeconds: LEASE_MS / 1000 };
+    });
   }
 
   /** Takes a job's outcome with its backup. The same outcome again is answered the same and changes nothing. */
   result(host: string, job: string, lease: LeaseId, outcome: Outcome): { taken: boolean } | Refusal {
-    const { storage, tables, changed, wake } = this.#parts;
-    if (this.#own(host, job) === null) return refuse("lease-stale");
+    const { storage } = this.#parts;
+    const record = this.#own(host, job);
+    if (record === null) return refuse("lease-stale");
     const verdict = storage.transactionSync(() => this.#take(host, job, lease, this.#checked(host, outcome)));
-    const after = tables.jobs.byId(job);
-    if (verdict === "taken" && after !== null) changed([after]);
-    // A job that was handed back waits for the next poll of its host.
-    if (after?.state === "queued") wake(host);
+    // Also when it came too late to count: its host has let go of the server only now.
+    this.wakeAfter([record]);
     return verdict === "stale" ? refuse("lease-stale") : { taken: verdict === "taken" };
   }
 
-  /** Records work that no job asked for, once for each key. */
-  report(host: string, report: Report): { taken: boolean } | Refusal {
+  /** Does to open jobs what time alone does. */
+  expire(): void {
+    const { storage, tables, now } = this.#parts;
+    this.wakeAfter(storage.transactionSync(() => tables.jobs.expire(now())));
+  }
+
+  /** Wakes the held polls of hosts that may get a job now that these were handed back, or ended. */
+  wakeAfter(jobs: JobRecord[]): void {
+    const { tables, wake } = this.#parts;
+    for (const host of new Set(jobs.flatMap((job) => tables.jobs.hostsWaitingFor(job)))) wake(host);
+  }
+
+  /** Records a backup that no job asked for, once for each key. */
+  report(host: string, report: Extract<Report, { kind: "backup" }>): { taken: boolean } | Refusal {
     const { storage, tables, now } = this.#parts;
     const server = tables.servers.byId(report.result.server);
     if (server !== null && server.host !== host) return refuse("server-not-yours", { server: report.result.server });
     return storage.transactionSync(() => {
-      const checked = this.#checked(host, { state: "succeeded", kind: "backup", result: report.result });
-      if (checked.state !== "succeeded") return refuse("upload-unknown");
-      return { taken: this.#record(host, `report/${host}/${report.key}`, null, report.result, now()) };
+      if (archiveProblem(tables, host, report.result) !== null) return refuse("upload-unknown");
+      const made = { key: `report/${host}/${report.key}`, host, job: null, madeBy: null, result: report.result };
+      return { taken: recordBackup(tables, made, now()) !== null };
     });
   }
 
   #take(host: string, job: string, lease: LeaseId, outcome: Outcome): "taken" | "duplicate" | "stale" {
-    const { tables, presence, now } = this.#parts;
+    const { tables, presence, scheduled, now } = this.#parts;
     const verdict = tables.jobs.finish(job, lease, outcome, now());
     const record = tables.jobs.byId(job);
     if (verdict !== "taken" || record === null || outcome.state !== "succeeded") return verdict;
-    if (outcome.kind === "backup") this.#record(host, `job/${job}`, record, outcome.result, now());
-    else presence.noteStatus(host, statusOf(outcome.result, now()));
+    if (outcome.kind === "backup") {
+      const { id, requestedBy: madeBy } = record;
+      recordBackup(tables, { key: `job/${id}`, host, job: id, madeBy, result: outcome.result }, now());
+    } else if (outcome.kind === "schedule") scheduled(host, outcome.result);
+    else if (outcome.kind === "status") presence.noteStatus(host, statusOf(outcome.result, now()));
     return verdict;
   }
 
   /** A success that names an archive which did not arrive is no success. */
   #checked(host: string, outcome: Outcome): Outcome {
-    if (outcome.state !== "succeeded" || outcome.kind !== "backup" || outcome.result.store !== "r2") return outcome;
-    const { uploads } = this.#parts.tables;
-    const upload = outcome.result.upload === undefined ? null : uploads.byId(outcome.result.upload);
-    const there = upload?.host === host && upload.server === outcome.result.server && upload.state === "completed";
-    if (there && upload.bytes === outcome.result.bytes) return outcome;
-    return {
-      state: "failed",
-      error: { code: "archive-not-found", message: "The agent reported a backup whose archive did not arrive in R2. Try again." },
-    };
-  }
-
-  /** Adds the backup's row and lets retention doom what it replaces. False when it was recorded before. */
-  #record(host: string, key: string, job: JobRecord | null, result: BackupResult, now: Instant): boolean {
-    const { backups, uploads, servers } = this.#parts.tables;
-    const added = backups.add({ key, host, job: job?.id ?? null, madeBy: job?.requestedBy ?? null, result }, now);
-    if (!added || result.upload === undefined) return added;
-    uploads.claim(result.upload);
-    const keep = servers.byId(result.server)?.retention;
-    if (keep === undefined) return added;
-    const kept = backups.inR2(result.server, host);
-    const facts = kept.map(({ id, createdAt, consistency }) => ({ id, at: createdAt, good: true, torn: consistency === "torn" }));
-    const gone = new Set(expired(facts, keep, now));
-    for (const backup of kept.filter(({ id }) => gone.has(id))) {
-      backups.markRemoved(backup.id, now);
-      if (backup.upload !== undefined) uploads.doom(backup.upload, now);
-    }
-    return added;
+    if (outcome.state !== "succeeded" || outcome.kind !== "backup") return outcome;
+    const error = archiveProblem(this.#parts.tables, host, outcome.result);
+    return error === null ? outcome : { state: "failed", error };
   }
 
   #own(host: string, job: string): JobRecord | null {

@@ -5,24 +5,47 @@ import type { JobKind, Outcome, Problem } from "../../schemas/index.ts";
 export type JobState = "queued" | "leased" | "running" | EndState;
 export type EndState = "succeeded" | "failed" | "cancelled" | "expired";
 
+/** Who brought a job from one state to another. `guild` is what time alone does. */
+export type Actor = "guild" | `member ${string}` | `host ${string}`;
+
 /** How long a claim holds without a word from the agent: longer than one held poll (50 s) and its retry. */
 export const LEASE_MS = 90_000;
 /** A lease is written again only when this much of it is used up, to save rows. */
 export const LEASE_RENEW_AFTER_MS = 20_000;
+/** A job that agents hand back so often fails. Handing back is no failure, but it must not go on for ever. */
+export const HANDBACKS_MAX = 10;
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-/** `queueMs`: longest wait for an agent. `runMs`: longest run. `attempts`: claims before the job fails. */
-export const KIND_LIMITS: Record<JobKind, { queueMs: number; runMs: number; attempts: number }> = {
-  backup: { queueMs: 24 * HOUR, runMs: 24 * HOUR, attempts: 3 },
-  status: { queueMs: MINUTE, runMs: MINUTE, attempts: 1 },
+/** What holds for all jobs of a kind. */
+export interface KindRule {
+  /** Longest wait for an agent, in milliseconds. */
+  queueMs: number;
+  /** Longest run of one claim, in milliseconds. */
+  runMs: number;
+  /** Claims before the job fails. */
+  attempts: number;
+  /** The highest is given away first, then the oldest. */
+  priority: number;
+  /** It needs its server for itself: no two such jobs work on one server at a time. It may take long. */
+  writes: boolean;
+  /** Asked of a host that is away: answered without a job at once, or queued until the host is back. */
+  offline: "refuse" | "wait";
+}
+
+export const KIND_RULES: Record<JobKind, KindRule> = {
+  status: { queueMs: MINUTE, runMs: MINUTE, attempts: 1, priority: 2, writes: false, offline: "refuse" },
+  schedule: { queueMs: 24 * HOUR, runMs: MINUTE, attempts: 3, priority: 1, writes: false, offline: "wait" },
+  backup: { queueMs: 24 * HOUR, runMs: 24 * HOUR, attempts: 3, priority: 0, writes: true, offline: "wait" },
 };
 
 export interface JobFacts {
   kind: JobKind;
   state: JobState;
   attempt: number;
+  /** How often it was handed back. */
+  handbacks: number;
   deadline: number;
   leaseUntil: number | null;
   cancelAt: number | null;
@@ -30,7 +53,7 @@ export interface JobFacts {
 
 export type Transition =
   /** `keepLease`: the last holder may still come back with it, as long as nobody else has claimed the job. */
-  | { state: "queued"; notice: string; attempt: number; keepLease: boolean }
+  | { state: "queued"; notice: string; attempt: number; handbacks: number; keepLease: boolean }
   | { state: "cancelled" }
   | { state: "expired"; error: Problem }
   | { state: "failed"; error: Problem };
@@ -41,7 +64,7 @@ export function overdue(job: JobFacts, now: number): Transition | null {
     if (now < job.deadline) return null;
     return {
       state: "expired",
-      error: { code: "host-offline", message: "The host did not come back in time. Check that the agent runs there, then try again." },
+      error: { code: "host-offline", message: "No agent took the job up in time. Check that the agent runs on the host, then try again." },
     };
   }
   if (job.state !== "leased" && job.state !== "running") return null;
@@ -50,7 +73,7 @@ export function overdue(job: JobFacts, now: number): Transition | null {
   }
   if (job.leaseUntil !== null && now < job.leaseUntil) return null;
   if (job.cancelAt !== null) return { state: "cancelled" };
-  if (job.attempt >= KIND_LIMITS[job.kind].attempts) {
+  if (job.attempt >= KIND_RULES[job.kind].attempts) {
     return {
       state: "failed",
       error: {
@@ -59,19 +82,8 @@ export function overdue(job: JobFacts, now: number): Transition | null {
       },
     };
   }
-  return {
-    state: "queued",
-    notice: "The agent went silent, so the job waits to be taken up again.",
-    attempt: job.attempt,
-    keepLease: true,
-  };
-}
-
-/** When time will next do something to the job, in milliseconds since the epoch; null for an ended job. */
-export function dueAt(job: JobFacts): number | null {
-  if (job.state === "queued") return job.deadline;
-  if (job.state !== "leased" && job.state !== "running") return null;
-  return Math.min(job.deadline, job.leaseUntil ?? job.deadline);
+  const notice = `The agent went silent in attempt ${job.attempt}.`;
+  return { state: "queued", notice, attempt: job.attempt, handbacks: job.handbacks, keepLease: true };
 }
 
 /** What an agent's outcome does to the job that it holds. */
@@ -84,15 +96,19 @@ export function afterOutcome(job: JobFacts, outcome: Outcome): Transition | { st
     case "failed":
       return { state: "failed", error: outcome.error };
     case "returned":
-      if (job.cancelAt !== null) return { state: "cancelled" };
-      // Handing back is no failure, so the attempt does not count.
-      return {
-        state: "queued",
-        notice: `Handed back by the agent: ${outcome.reason}`,
-        attempt: Math.max(0, job.attempt - 1),
-        keepLease: false,
-      };
+      return job.cancelAt === null ? handedBack(job, outcome.reason) : { state: "cancelled" };
   }
+}
+
+function handedBack(job: JobFacts, reason: string): Transition {
+  const handbacks = job.handbacks + 1;
+  if (handbacks >= HANDBACKS_MAX) {
+    const message = `The agent handed the job back ${handbacks} times, the last time because ${reason}. Check the agent's log on the host, then try again.`;
+    return { state: "failed", error: { code: "handed-back", message } };
+  }
+  // Handing back is no failure, so the attempt does not count.
+  const attempt = Math.max(0, job.attempt - 1);
+  return { state: "queued", notice: `Handed back by the agent: ${reason}`, attempt, handbacks, keepLease: false };
 }
 
 /**

@@ -1,26 +1,12 @@
-import type { Instant, Job, JobId, JobKind, LeaseId, Outcome, Problem, Progress } from "../../schemas/index.ts";
+import type { Instant, Job, JobKind, LeaseId, Outcome, Problem, Progress, Traceparent } from "../../schemas/index.ts";
 import { newId } from "../../schemas/index.ts";
-import type { JobFacts, JobState, Transition } from "./job-rules.ts";
-import { afterOutcome, dueAt, heeds, isEnd, KIND_LIMITS, LEASE_MS, LEASE_RENEW_AFTER_MS, overdue } from "./job-rules.ts";
+import { JobReads } from "./job-reads.ts";
+import type { JobRecord, JobStep, Milestone } from "./job-record.ts";
+import { offerOf, timelineWith } from "./job-record.ts";
+import type { Actor, Transition } from "./job-rules.ts";
+import { afterOutcome, heeds, isEnd, KIND_RULES, LEASE_MS, LEASE_RENEW_AFTER_MS, overdue } from "./job-rules.ts";
 
-/** A row of `jobs`, with its JSON read. */
-export interface JobRecord extends JobFacts {
-  id: JobId;
-  key: string;
-  host: string;
-  server: string | null;
-  payload: Job["payload"];
-  requestedBy: string;
-  message: number | null;
-  lease: string | null;
-  createdAt: Instant;
-  startedAt: Instant | null;
-  endedAt: Instant | null;
-  progress: Progress | null;
-  result: unknown;
-  error: Problem | null;
-  notice: string | null;
-}
+export type { JobRecord } from "./job-record.ts";
 
 export interface NewJob {
   /** Idempotency key: the same key again answers the job that exists. */
@@ -29,62 +15,44 @@ export interface NewJob {
   host: string;
   server: string | null;
   payload: Job["payload"];
+  /** A member. */
   requestedBy: string;
   message: number | null;
+  trace: Traceparent | null;
 }
 
 /** Ended jobs are kept so long, in milliseconds. */
 const KEEP_ENDED_MS = 30 * 24 * 60 * 60_000;
-/** And at most so many. */
+/** And at most so many, besides those whose end has yet to be shown. */
 const KEEP_ENDED_MAX = 1000;
 
-/** The table of jobs. Each method is one transition, made by a conditional update whose row count is checked. */
-export class Jobs {
+/**
+ * The table of jobs. Each method here is one transition, made by a conditional update whose row count is checked. Whoever listens is told of
+ * each; call them in one transaction with whatever belongs to it.
+ */
+export class Jobs extends JobReads {
   readonly #sql: SqlStorage;
+  readonly #stepped: (step: JobStep, now: Instant) => void;
 
-  constructor(sql: SqlStorage) {
+  constructor(sql: SqlStorage, stepped: (step: JobStep, now: Instant) => void) {
+    super(sql);
     this.#sql = sql;
-  }
-
-  byId(id: string): JobRecord | null {
-    return this.#select("WHERE id = ?", id)[0] ?? null;
-  }
-
-  byKey(key: string): JobRecord | null {
-    return this.#select("WHERE key = ?", key)[0] ?? null;
-  }
-
-  byMessage(message: number): JobRecord[] {
-    return this.#select("WHERE message_id = ?", message);
-  }
-
-  /** Jobs that have not ended, oldest first. */
-  open(): JobRecord[] {
-    return this.#select("WHERE ended_at IS NULL ORDER BY created_at, id");
-  }
-
-  openOf(host: string): JobRecord[] {
-    return this.#select("WHERE ended_at IS NULL AND host_id = ? ORDER BY created_at, id", host);
-  }
-
-  openBackupOf(server: string): JobRecord | null {
-    return this.#select("WHERE ended_at IS NULL AND kind = 'backup' AND server_id = ?", server)[0] ?? null;
-  }
-
-  countOpen(): number {
-    return Number(this.#sql.exec("SELECT COUNT(*) AS n FROM jobs WHERE ended_at IS NULL").one().n);
+    this.#stepped = stepped;
   }
 
   add(job: NewJob, now: Instant): JobRecord {
     const id = newId("job");
+    const by: Actor = `member ${job.requestedBy}`;
     this.#sql.exec(
-      `INSERT INTO jobs (id, key, kind, host_id, server_id, payload_json, state, requested_by, message_id, deadline, created_at)
-       VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?)`,
-      ...[id, job.key, job.kind, job.host, job.server, JSON.stringify(job.payload), job.requestedBy, job.message],
-      ...[now + KIND_LIMITS[job.kind].queueMs, now],
+      `INSERT INTO jobs (id, key, kind, host_id, server_id, payload_json, state, requested_by, message_id, trace, deadline, created_at, timeline_json)
+       VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)`,
+      ...[id, job.key, job.kind, job.host, job.server, JSON.stringify(job.payload), job.requestedBy, job.message, job.trace],
+      ...[now + KIND_RULES[job.kind].queueMs, now, JSON.stringify([{ at: now, to: "queued", by, attempt: 0 }])],
     );
     this.#forgetOld(now);
-    return this.#must(id);
+    const added = this.#must(id);
+    this.#stepped({ job: added, from: null, to: "queued", by }, now);
+    return added;
   }
 
   setMessage(id: string, message: number): void {
@@ -93,20 +61,24 @@ export class Jobs {
 
   /** Leases a queued job. Null when another claim was faster. */
   claim(id: string, now: Instant): Job | null {
-    const lease = newId("lease");
     const job = this.byId(id);
     if (job === null) return null;
+    const attempt = job.attempt + 1;
     const claimed = this.#sql.exec(
-      `UPDATE jobs SET state = 'leased', lease = ?, lease_until = ?, attempt = attempt + 1, deadline = ?, started_at = COALESCE(started_at, ?), progress_json = NULL
+      `UPDATE jobs SET state = 'leased', lease = ?, lease_until = ?, leased_at = ?, attempt = ?, deadline = ?,
+         started_at = COALESCE(started_at, ?), progress_json = NULL, timeline_json = ?
        WHERE id = ? AND state = 'queued' AND cancel_at IS NULL RETURNING id`,
-      ...[lease, now + LEASE_MS, now + KIND_LIMITS[job.kind].runMs, now, id],
+      ...[newId("lease"), now + LEASE_MS, now, attempt, now + KIND_RULES[job.kind].runMs],
+      ...[now, this.#timeline({ ...job, attempt }, "leased", `host ${job.host}`, now), id],
     );
-    return claimed.toArray().length === 1 ? offer(this.#must(id)) : null;
+    if (claimed.toArray().length === 0) return null;
+    this.#voidSilent(job);
+    return offerOf(this.#told(job, "leased", `host ${job.host}`, now));
   }
 
   /** The same lease once more, for an agent that never got the first answer. */
   offerAgain(job: JobRecord): Job | null {
-    return job.state === "leased" && job.lease !== null ? offer(job) : null;
+    return job.state === "leased" && job.lease !== null ? offerOf(job) : null;
   }
 
   /** Shows that the holder of the lease is alive. False when the lease is not (or no longer) the job's. */
@@ -114,18 +86,12 @@ export class Jobs {
     const job = this.byId(id);
     if (job === null || job.lease !== lease || !heeds(job, "alive")) return false;
     const fresh = (job.leaseUntil ?? 0) - LEASE_MS + LEASE_RENEW_AFTER_MS > now;
-    if (fresh && job.state === "running") return true;
-    return this.#hold(job, lease, now);
+    return (fresh && job.state === "running") || this.#hold(job, null, now);
   }
 
   setProgress(id: string, lease: LeaseId, progress: Progress, now: Instant): boolean {
     const job = this.byId(id);
-    if (job === null || job.lease !== lease || !heeds(job, "alive") || !this.#hold(job, lease, now)) return false;
-    this.#sql.exec(
-      "UPDATE jobs SET progress_json = ?, notice = COALESCE(?, notice) WHERE id = ?",
-      ...[JSON.stringify(progress), progress.notice ?? null, id],
-    );
-    return true;
+    return job !== null && job.lease === lease && heeds(job, "alive") && this.#hold(job, progress, now);
   }
 
   /** Takes an outcome from the holder of the lease. `duplicate` when this lease has ended the job before; `stale` when it never held it, or lost it. */
@@ -133,77 +99,117 @@ export class Jobs {
     const job = this.byId(id);
     if (job === null || job.lease !== lease) return "stale";
     if (!heeds(job, outcome.state)) return "duplicate";
-    const next = afterOutcome(job, outcome);
     const result = outcome.state === "succeeded" ? outcome.result : null;
-    return this.#apply(job, next, now, result) ? "taken" : "stale";
+    return this.#apply(job, afterOutcome(job, outcome), `host ${job.host}`, now, result) === null ? "stale" : "taken";
   }
 
   /** Asks for the end of a job: at once when nobody holds it, else the agent is told. Null when it has ended already. */
   cancel(id: string, by: string, now: Instant): "cancelled" | "asked" | null {
     const job = this.byId(id);
     if (job === null || isEnd(job.state)) return null;
-    this.#sql.exec("UPDATE jobs SET cancel_at = COALESCE(cancel_at, ?), cancel_by = COALESCE(cancel_by, ?) WHERE id = ?", now, by, id);
-    if (job.state !== "queued") return "asked";
-    this.#apply({ ...job, cancelAt: now }, { state: "cancelled" }, now, null);
-    return "cancelled";
+    const actor: Actor = `member ${by}`;
+    if (job.state === "queued") {
+      this.#sql.exec("UPDATE jobs SET cancel_at = ?, cancel_by = ? WHERE id = ?", now, by, id);
+      this.#apply({ ...job, cancelAt: now }, { state: "cancelled" }, actor, now, null);
+      return "cancelled";
+    }
+    const asked = this.#sql.exec(
+      "UPDATE jobs SET cancel_at = ?, cancel_by = ?, timeline_json = ? WHERE id = ? AND cancel_at IS NULL RETURNING id",
+      ...[now, by, this.#timeline(job, "cancelling", actor, now), id],
+    );
+    if (asked.toArray().length === 1) this.#told(job, "cancelling", actor, now);
+    return "asked";
   }
 
   /** Applies what time alone does to open jobs; answers those that changed. */
   expire(now: Instant): JobRecord[] {
-    const changed: JobRecord[] = [];
-    for (const job of this.open()) {
-      const next = overdue(job, now);
-      if (next !== null && this.#apply(job, next, now, null)) changed.push(this.#must(job.id));
-    }
-    return changed;
+    const due = this.select("WHERE ended_at IS NULL AND (deadline <= ?1 OR lease_until <= ?1) ORDER BY created_at, id", now);
+    return due
+      .map((job) => {
+        const next = overdue(job, now);
+        return next === null ? null : this.#apply(job, next, "guild", now, null);
+      })
+      .filter((job) => job !== null);
   }
 
   /** Ends the open jobs of a host that is no longer allowed to take them. */
-  failAllOf(host: string, error: Problem, now: Instant): JobRecord[] {
-    const open = this.openOf(host);
-    for (const job of open) this.#apply(job, { state: "failed", error }, now, null);
-    return open.map((job) => this.#must(job.id));
+  failAllOf(host: string, error: Problem, by: Actor, now: Instant): JobRecord[] {
+    return this.openOf(host)
+      .map((job) => this.#apply(job, { state: "failed", error }, by, now, null))
+      .filter((job) => job !== null);
   }
 
+  /** When time will next do something to a job: the earliest end of a lease or deadline. */
   nextDue(): Instant | null {
-    const due = this.open()
-      .map(dueAt)
-      .filter((at) => at !== null);
-    return due.length === 0 ? null : Math.min(...due);
+    const row = this.#sql.exec("SELECT MIN(MIN(deadline, COALESCE(lease_until, deadline))) AS at FROM jobs WHERE ended_at IS NULL").one();
+    return row.at === null ? null : Number(row.at);
   }
 
-  #hold(job: JobRecord, lease: LeaseId, now: Instant): boolean {
-    // A job that went back into the queue for silence got a new queue deadline; its holder is back, so it has its run time again.
-    const deadline = job.state === "queued" ? now + KIND_LIMITS[job.kind].runMs : job.deadline;
+  /** Whoever went silent with a job of the same server may not come back with it any more: the server is another's now. */
+  #voidSilent({ id, kind, server }: JobRecord): void {
+    if (!KIND_RULES[kind].writes || server === null) return;
+    for (const other of this.select("WHERE ended_at IS NULL AND state = 'queued' AND server_id = ? AND lease IS NOT NULL", server)) {
+      if (other.id !== id && KIND_RULES[other.kind].writes) this.#sql.exec("UPDATE jobs SET lease = NULL WHERE id = ?", other.id);
+    }
+  }
+
+  #hold(job: JobRecord, progress: Progress | null, now: Instant): boolean {
+    // A job that went back into the queue for silence got a new queue deadline; its holder is back, so that of its run counts again.
+    const back = job.state === "queued";
+    const deadline = back ? (job.leasedAt ?? now) + KIND_RULES[job.kind].runMs : job.deadline;
+    const notice = progress?.notice ?? (back ? "The agent was silent for a while, and is back." : null);
+    const by: Actor = `host ${job.host}`;
     const held = this.#sql.exec(
-      "UPDATE jobs SET state = 'running', lease_until = ?, deadline = ? WHERE id = ? AND lease = ? AND state = ? RETURNING id",
-      ...[now + LEASE_MS, deadline, job.id, lease, job.state],
+      `UPDATE jobs SET state = 'running', lease_until = ?, deadline = ?, progress_json = COALESCE(?, progress_json), notice = COALESCE(?, notice),
+         timeline_json = ?
+       WHERE id = ? AND lease = ? AND state = ? RETURNING id`,
+      ...[now + LEASE_MS, deadline, progress === null ? null : JSON.stringify(progress), notice],
+      ...[job.state === "running" ? JSON.stringify(job.timeline) : this.#timeline(job, "running", by, now), job.id, job.lease, job.state],
     );
-    return held.toArray().length === 1;
+    if (held.toArray().length === 0) return false;
+    if (job.state !== "running") this.#told(job, "running", by, now);
+    return true;
   }
 
-  #apply(job: JobRecord, next: Transition | { state: "succeeded" }, now: Instant, result: unknown): boolean {
-    const ended = next.state === "queued" ? null : now;
-    const error = "error" in next ? JSON.stringify(next.error) : null;
-    const attempt = next.state === "queued" ? next.attempt : job.attempt;
-    const notice = next.state === "queued" ? next.notice : job.notice;
-    const deadline = next.state === "queued" ? now + KIND_LIMITS[job.kind].queueMs : job.deadline;
-    const lease = next.state === "queued" && !next.keepLease ? null : job.lease;
+  /** Makes a transition. Answers the job after it, or null when the job has changed meanwhile. */
+  #apply(job: JobRecord, next: Transition | { state: "succeeded" }, by: Actor, now: Instant, result: unknown): JobRecord | null {
+    const again = next.state === "queued" ? next : null;
+    const error = "error" in next ? next.error : null;
+    const why = again?.notice ?? error?.code;
+    const attempt = again?.attempt ?? job.attempt;
     const updated = this.#sql.exec(
-      `UPDATE jobs SET state = ?, ended_at = ?, error_json = ?, result_json = ?, attempt = ?, notice = ?, deadline = ?, lease = ?, lease_until = NULL
+      `UPDATE jobs SET state = ?, ended_at = ?, ended_by = ?, error_json = ?, result_json = ?, attempt = ?, handbacks = ?, notice = ?,
+         deadline = ?, lease = ?, lease_until = NULL, timeline_json = ?
        WHERE id = ? AND state = ? AND lease IS ? RETURNING id`,
-      ...[next.state, ended, error, result === null ? null : JSON.stringify(result), attempt, notice, deadline, lease],
-      ...[job.id, job.state, job.lease],
+      ...[next.state, again === null ? now : null, again === null ? by : null, error === null ? null : JSON.stringify(error)],
+      ...[result === null ? null : JSON.stringify(result), attempt, again?.handbacks ?? job.handbacks, again?.notice ?? job.notice],
+      ...[again === null ? job.deadline : now + KIND_RULES[job.kind].queueMs, again?.keepLease === false ? null : job.lease],
+      ...[this.#timeline({ ...job, attempt }, next.state, by, now, why), job.id, job.state, job.lease],
     );
-    return updated.toArray().length === 1;
+    return updated.toArray().length === 0 ? null : this.#told(job, next.state, by, now, why);
+  }
+
+  #timeline(job: JobRecord, to: Milestone, by: Actor, at: Instant, why?: string): string {
+    return JSON.stringify(timelineWith(job.timeline, { at, to, by, attempt: job.attempt, ...(why === undefined ? {} : { why }) }));
+  }
+
+  /** Tells of a transition that was made from `before`. Answers the job as it is now. */
+  #told(before: JobRecord, to: Milestone, by: Actor, now: Instant, why?: string): JobRecord {
+    const job = this.#must(before.id);
+    this.#stepped({ job, from: before.state, to, by, ...(why === undefined ? {} : { why }) }, now);
+    return job;
   }
 
   #forgetOld(now: Instant): void {
     this.#sql.exec("DELETE FROM jobs WHERE ended_at < ?", now - KEEP_ENDED_MS);
     const count = Number(this.#sql.exec("SELECT COUNT(*) AS n FROM jobs").one().n);
     if (count <= KEEP_ENDED_MAX) return;
+    // A message is rendered when it is sent: its job has to be there still.
     this.#sql.exec(
-      "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE ended_at IS NOT NULL ORDER BY ended_at LIMIT ?)",
+      `DELETE FROM jobs WHERE id IN (
+         SELECT id FROM jobs WHERE ended_at IS NOT NULL
+           AND (message_id IS NULL OR message_id NOT IN (SELECT id FROM messages WHERE next_at IS NOT NULL AND given_up IS NULL))
+         ORDER BY ended_at LIMIT ?)`,
       count - KEEP_ENDED_MAX,
     );
   }
@@ -213,45 +219,4 @@ export class Jobs {
     if (job === null) throw new Error(`job ${id} is gone`);
     return job;
   }
-
-  #select(where: string, ...bindings: unknown[]): JobRecord[] {
-    return this.#sql
-      .exec(`SELECT * FROM jobs ${where}`, ...bindings)
-      .toArray()
-      .map(record);
-  }
-}
-
-function record(row: Record<string, SqlStorageValue>): JobRecord {
-  const json = (value: SqlStorageValue | undefined) => (typeof value === "string" ? JSON.parse(value) : null);
-  const text = (value: SqlStorageValue | undefined) => (typeof value === "string" ? value : null);
-  const number = (value: SqlStorageValue | undefined) => (typeof value === "number" ? value : null);
-  return {
-    id: String(row.id),
-    key: String(row.key),
-    kind: row.kind as JobKind,
-    host: String(row.host_id),
-    server: text(row.server_id),
-    payload: json(row.payload_json),
-    state: row.state as JobState,
-    requestedBy: String(row.requested_by),
-    message: number(row.message_id),
-    attempt: Number(row.attempt),
-    lease: text(row.lease),
-    leaseUntil: number(row.lease_until),
-    deadline: Number(row.deadline),
-    createdAt: Number(row.created_at),
-    startedAt: number(row.started_at),
-    endedAt: number(row.ended_at),
-    cancelAt: number(row.cancel_at),
-    progress: json(row.progress_json),
-    result: json(row.result_json),
-    error: json(row.error_json),
-    notice: text(row.notice),
-  };
-}
-
-function offer(job: JobRecord): Job {
-  const lease = { id: job.id, lease: job.lease ?? "", leaseSeconds: LEASE_MS / 1000, attempt: job.attempt, deadline: job.deadline };
-  return { ...lease, kind: job.kind, payload: job.payload } as Job;
 }

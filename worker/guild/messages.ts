@@ -1,9 +1,17 @@
 import type { Instant } from "../../schemas/index.ts";
 import type { AfterSend, MessageFacts } from "./message-rules.ts";
 import { TOKEN_USE_MS, whenToSend } from "./message-rules.ts";
+import type { Notice } from "./notices.ts";
 
 /** What a message shows. It is rendered from the database whenever it is sent, so that the newest state wins. */
-export type Subject = { kind: "backup"; job: string } | { kind: "status"; servers: string[]; jobs: string[] };
+export type Subject =
+  | { kind: "backup"; job: string }
+  | { kind: "status"; servers: string[]; jobs: string[] }
+  | { kind: "notice"; notice: Notice }
+  /** A schedule is paused or resumed. */
+  | { kind: "schedule"; job: string }
+  /** The result of a scheduled run. */
+  | { kind: "run"; run: number };
 
 export interface MessageRecord extends MessageFacts {
   id: number;
@@ -21,6 +29,11 @@ export interface MessageOrigin {
 const KEEP_MS = 30 * 24 * 60 * 60_000;
 /** And there are at most so many; the oldest go first. */
 const KEEP_MAX = 1000;
+/** Those that have something to show yet are kept longer, but never more than so many. */
+const KEEP_UNSHOWN_MAX = 10_000;
+/** It shows all that it will ever show: nothing waits to be sent, and its jobs have ended. */
+const SHOWN = `(next_at IS NULL OR given_up IS NOT NULL)
+  AND id NOT IN (SELECT message_id FROM jobs WHERE ended_at IS NULL AND message_id IS NOT NULL)`;
 
 /** The outbox: messages in Discord and how far each is behind. */
 export class Messages {
@@ -32,8 +45,7 @@ export class Messages {
 
   /** A message whose first version the interaction's answer brings. */
   add(subject: Subject, origin: MessageOrigin, now: Instant): number {
-    this.#sql.exec("DELETE FROM messages WHERE created_at < ?", now - KEEP_MS);
-    this.#sql.exec("DELETE FROM messages WHERE id <= (SELECT MAX(id) FROM messages) - ?", KEEP_MAX);
+    this.#forgetOld(now);
     return Number(
       this.#sql
         .exec(
@@ -44,8 +56,25 @@ export class Messages {
     );
   }
 
+  /** A message that answers nobody: the bot posts it. */
+  post(subject: Subject, channel: string, now: Instant): number {
+    this.#forgetOld(now);
+    return Number(
+      this.#sql
+        .exec(
+          "INSERT INTO messages (kind, subject_json, channel_id, version, next_at, sent_at, created_at) VALUES (?, ?, ?, 1, ?, ?, ?) RETURNING id",
+          ...[subject.kind, JSON.stringify(subject), channel, now, now, now],
+        )
+        .one().id,
+    );
+  }
+
   setSubject(id: number, subject: Subject): void {
     this.#sql.exec("UPDATE messages SET subject_json = ? WHERE id = ?", JSON.stringify(subject), id);
+  }
+
+  setChannel(id: number, channel: string): void {
+    this.#sql.exec("UPDATE messages SET channel_id = ? WHERE id = ?", channel, id);
   }
 
   byId(id: number): MessageRecord | null {
@@ -91,6 +120,12 @@ export class Messages {
   nextDue(): Instant | null {
     const row = this.#sql.exec("SELECT MIN(next_at) AS at FROM messages WHERE given_up IS NULL").one();
     return row.at === null ? null : Number(row.at);
+  }
+
+  #forgetOld(now: Instant): void {
+    this.#sql.exec(`DELETE FROM messages WHERE created_at < ? AND ${SHOWN}`, now - KEEP_MS);
+    this.#sql.exec(`DELETE FROM messages WHERE id <= (SELECT MAX(id) FROM messages) - ? AND ${SHOWN}`, KEEP_MAX);
+    this.#sql.exec("DELETE FROM messages WHERE id <= (SELECT MAX(id) FROM messages) - ?", KEEP_UNSHOWN_MAX);
   }
 
   #select(where: string, ...bindings: unknown[]): MessageRecord[] {

@@ -2,7 +2,7 @@
  * Numbered steps of the guild's database, in order. A step that has been released is never changed; a change is a new step.
  * Times are milliseconds since the epoch; `*_json` columns hold what `schemas/` describes.
  */
-const STEPS: readonly string[] = [
+export const STEPS: readonly string[] = [
   `
   CREATE TABLE hosts (
     id TEXT PRIMARY KEY,
@@ -97,6 +97,95 @@ const STEPS: readonly string[] = [
     given_up TEXT,
     created_at INTEGER NOT NULL
   );
+  `,
+  `
+  CREATE TABLE grants (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    subject_kind TEXT NOT NULL,
+    subject_id TEXT NOT NULL,
+    tier TEXT NOT NULL,
+    command TEXT,
+    server_id TEXT,
+    granted_by TEXT NOT NULL,
+    granted_at INTEGER NOT NULL
+  );
+  CREATE TABLE settings (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL,
+    changed_by TEXT NOT NULL,
+    changed_at INTEGER NOT NULL
+  );
+  CREATE TABLE member_hits (
+    member_id TEXT NOT NULL,
+    rate TEXT NOT NULL,
+    hits_json TEXT NOT NULL,
+    last_at INTEGER NOT NULL,
+    PRIMARY KEY (member_id, rate)
+  ) WITHOUT ROWID;
+  CREATE TABLE audit (
+    seq INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    server_id TEXT,
+    entry_json TEXT NOT NULL,
+    hash TEXT NOT NULL
+  );
+  CREATE TABLE audit_checkpoint (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    mark_json TEXT NOT NULL
+  );
+  ALTER TABLE jobs ADD COLUMN trace TEXT;
+  `,
+  `
+  CREATE TABLE runs (
+    id INTEGER PRIMARY KEY,
+    host_id TEXT NOT NULL,
+    server_id TEXT NOT NULL,
+    schedule TEXT NOT NULL,
+    nominal INTEGER NOT NULL,
+    catch_up INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    ended_at INTEGER,
+    problem_json TEXT,
+    reason TEXT,
+    backup_id TEXT,
+    trace TEXT,
+    reported_at INTEGER NOT NULL
+  );
+  CREATE UNIQUE INDEX runs_nominal ON runs (server_id, schedule, nominal, host_id);
+  CREATE TABLE notices (
+    key TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    notice_json TEXT NOT NULL,
+    message_id INTEGER,
+    told_at INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE TABLE notice_counts (
+    kind TEXT PRIMARY KEY,
+    told INTEGER NOT NULL,
+    since INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  `,
+  `
+  ALTER TABLE jobs ADD COLUMN leased_at INTEGER;
+  ALTER TABLE jobs ADD COLUMN handbacks INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE jobs ADD COLUMN ended_by TEXT;
+  ALTER TABLE jobs ADD COLUMN timeline_json TEXT NOT NULL DEFAULT '[]';
+  `,
+  `
+  ALTER TABLE hosts ADD COLUMN key_changed_at INTEGER;
+  ALTER TABLE hosts ADD COLUMN allowlist_json TEXT;
+  ALTER TABLE hosts ADD COLUMN address TEXT;
+  ALTER TABLE hosts ADD COLUMN assertions_json TEXT;
+  CREATE TABLE incidents (
+    kind TEXT PRIMARY KEY,
+    state_json TEXT NOT NULL
+  ) WITHOUT ROWID;
+  CREATE TABLE acted (
+    key TEXT PRIMARY KEY,
+    at INTEGER NOT NULL
+  ) WITHOUT ROWID;
   `,
 ];
 

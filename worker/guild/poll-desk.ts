@@ -1,6 +1,10 @@
-import type { Instant, PollRequest, PollResponse, Problem } from "../../schemas/index.ts";
+import type { Instant, Job, PollRequest, PollResponse, Problem } from "../../schemas/index.ts";
+import type { Refusal } from "../refusals.ts";
+import { refuse } from "../refusals.ts";
+import { chooseJobs, isBlocked } from "./claim-rules.ts";
+import type { HostCall } from "./host-call.ts";
 import type { HostRecord, Hosts } from "./hosts.ts";
-import type { JobRecord, Jobs } from "./jobs.ts";
+import type { Jobs } from "./jobs.ts";
 import type { ToWorker } from "./poll-messages.ts";
 import { isEmpty, toGuild } from "./poll-messages.ts";
 import type { Presence } from "./presence.ts";
@@ -13,12 +17,22 @@ export interface PollDeskParts {
   jobs: Jobs;
   presence: Presence;
   now: () => Instant;
-  /** Called after jobs changed hands or hosts changed what they announce. */
-  changed: (jobs: JobRecord[]) => void;
+  /** Why a host may not act, or null. */
+  cutOff: (from: HostCall) => Refusal | null;
+  /** A host named jobs as its own. */
+  touched: (from: HostCall, jobs: readonly string[]) => void;
+  /** A host announced other servers than before, or other schedules of theirs. */
+  announced: (host: string) => void;
+  /** What a host says of its own troubles; answers what it should hear of them now. */
+  troubles: (host: string, request: PollRequest) => Problem[];
 }
+
+type Held = PollRequest["running"];
 
 /** Cancellations remembered as told; the oldest is forgotten, and its agent told once more. */
 const CANCEL_TOLD_MAX = 1000;
+/** A held poll has two tags: its host, and behind this the address from which it came. */
+const ADDRESS_TAG = "from ";
 
 /**
  * Held polls. Each is a hibernating WebSocket from the Worker, tagged with its host, so that the object may be evicted while agents wait
@@ -33,11 +47,11 @@ export class PollDesk {
     this.#parts = parts;
   }
 
-  /** Accepts the Worker's socket for a host. */
-  accept(host: string): Response {
+  /** Accepts the Worker's socket for a host. Its address is a tag, and not in the attachment: that has little room. */
+  accept({ host, address }: HostCall): Response {
     const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
     for (const older of this.#parts.state.getWebSockets(host)) this.#say(older, { type: "superseded" });
-    this.#parts.state.acceptWebSocket(server, [host]);
+    this.#parts.state.acceptWebSocket(server, [host, `${ADDRESS_TAG}${address ?? ""}`]);
     server.serializeAttachment({ host, at: this.#parts.now() });
     return new Response(null, { status: 101, webSocket: client });
   }
@@ -45,16 +59,27 @@ export class PollDesk {
   /** A message from the Worker. */
   heed(socket: WebSocket, text: string): void {
     const message = toGuild.parse(JSON.parse(text));
-    const host = this.#hostOf(socket);
-    if (host === null || host.revokedAt !== null) {
-      this.#say(socket, { type: "refused", refused: host === null ? "host-unknown" : "host-revoked" });
+    const from = this.#callOf(socket);
+    const cut = this.#parts.cutOff(from);
+    const host = this.#parts.hosts.byId(from.host);
+    if (cut !== null || host === null) {
+      const { refused, params } = cut ?? refuse("host-unknown");
+      this.#say(socket, { type: "refused", refused, ...(params === undefined ? {} : { params }) });
       return;
     }
+    const running = message.type === "claim" ? message.running : message.request.running;
+    this.#parts.touched(
+      from,
+      running.map((held) => held.job),
+    );
+    const { storage } = this.#parts.state;
     if (message.type === "claim") {
-      this.#say(socket, { type: "answer", response: this.#claim(host, message.running, message.room, []) });
+      const nothing = { again: [], problems: [] };
+      const given = storage.transactionSync(() => this.#claim(host, message.running, message.room, nothing));
+      this.#say(socket, { type: "answer", response: given });
       return;
     }
-    const response = this.#arrive(host, message.request);
+    const response = storage.transactionSync(() => this.#arrive(host, message.request));
     if (isEmpty(response) && message.request.wait > 0) {
       socket.serializeAttachment(this.#parts.presence.attachment(host.id, this.#parts.now()));
       return;
@@ -72,8 +97,19 @@ export class PollDesk {
     for (const socket of this.#parts.state.getWebSockets(host)) this.#say(socket, { type: "refused", refused: "host-revoked" });
   }
 
+  /** Ends the held polls of a host, so that it polls anew and is looked at again. */
+  supersede(host: string): void {
+    for (const socket of this.#parts.state.getWebSockets(host)) this.#say(socket, { type: "superseded" });
+  }
+
+  /** From where a host polls now; null when it does not, or that is not known. */
+  addressOf(host: string): string | null {
+    const calls = this.#parts.state.getWebSockets(host).map((socket) => this.#callOf(socket));
+    return calls.findLast(({ address }) => address !== null)?.address ?? null;
+  }
+
   #arrive(host: HostRecord, request: PollRequest): PollResponse {
-    const { hosts, servers, jobs, presence, now } = this.#parts;
+    const { hosts, servers, jobs, presence, announced, troubles, now } = this.#parts;
     const known = new Set(request.running.map((held) => held.job));
     presence.note(host, request, now());
     const problems: Problem[] = [];
@@ -82,21 +118,34 @@ export class PollDesk {
       const nameOf = (id: string) => hosts.byId(id)?.name ?? id;
       problems.push(...servers.announce(host.id, request.servers, nameOf, now()));
       hosts.setAnnounced(host.id, hash);
+      announced(host.id);
     }
-    const response = this.#claim(host, request.running, request.room, problems);
+    problems.push(...troubles(host.id, request));
     // A job that was leased to this host but is not among its own never arrived: the answer was lost on the way.
     const lost = jobs.openOf(host.id).filter((job) => job.state === "leased" && !known.has(job.id));
-    for (const job of lost) {
-      if (response.jobs.length >= request.room || response.jobs.some((offered) => offered.id === job.id)) continue;
-      const again = jobs.offerAgain(job);
-      if (again !== null) response.jobs.push(again);
-    }
-    return response;
+    // It waits, though, while the agent is still at work on the same server for a job that it was to stop long ago.
+    const atWork = lost.length === 0 ? new Set<string>() : jobs.serversAtWork(host.id, known);
+    const again = lost.map((job) => (isBlocked(job, atWork) ? null : jobs.offerAgain(job))).filter((job) => job !== null);
+    const offered = { again: again.slice(0, request.room), problems };
+    return this.#claim(host, request.running, request.room, offered);
   }
 
-  #claim(host: HostRecord, running: PollRequest["running"], room: number, problems: Problem[]): PollResponse {
+  /** `again`: jobs that are offered once more, before any others. */
+  #claim(host: HostRecord, running: Held, room: number, { again, problems }: { again: Job[]; problems: Problem[] }): PollResponse {
     const { jobs, now } = this.#parts;
     const at = now();
+    const cancel = this.#renew(running, at);
+    const listed = new Set(running.map((held) => held.job));
+    const waiting = jobs.openOf(host.id).filter((job) => job.state === "queued" && !listed.has(job.id));
+    const held = waiting.length === 0 ? new Set<string>() : jobs.heldServers(host.id, listed);
+    const busy = running.length + again.length > 0;
+    const claimed = chooseJobs(waiting, held, room - again.length, busy).map((job) => jobs.claim(job.id, at));
+    return { jobs: [...again, ...claimed.filter((job) => job !== null)], cancel, problems };
+  }
+
+  /** Renews what the agent has. Answers the jobs that it has to stop. */
+  #renew(running: Held, at: Instant): string[] {
+    const { jobs } = this.#parts;
     const cancel: string[] = [];
     for (const held of running) {
       const alive = jobs.renew(held.job, held.lease, at);
@@ -106,15 +155,7 @@ export class PollDesk {
       this.#rememberTold(held.lease);
       cancel.push(held.job);
     }
-    const claimed = [];
-    for (const job of jobs.openOf(host.id)) {
-      if (claimed.length >= room) break;
-      if (job.state !== "queued" || job.cancelAt !== null || running.some((held) => held.job === job.id)) continue;
-      const offered = jobs.claim(job.id, at);
-      if (offered !== null) claimed.push(offered);
-    }
-    this.#parts.changed(claimed.map((job) => jobs.byId(job.id)).filter((job) => job !== null));
-    return { jobs: claimed, cancel, problems };
+    return cancel;
   }
 
   #rememberTold(lease: string): void {
@@ -123,9 +164,9 @@ export class PollDesk {
     this.#cancelTold.add(lease);
   }
 
-  #hostOf(socket: WebSocket): HostRecord | null {
-    const attachment = socket.deserializeAttachment() as { host?: string } | null;
-    return attachment?.host === undefined ? null : this.#parts.hosts.byId(attachment.host);
+  #callOf(socket: WebSocket): HostCall {
+    const [host = "", from = ""] = this.#parts.state.getTags(socket);
+    return { host, address: from.slice(ADDRESS_TAG.length) || null };
   }
 
   #say(socket: WebSocket, message: ToWorker): void {

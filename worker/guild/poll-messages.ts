@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import type { PollResponse } from "../../schemas/index.ts";
 import { pollRequest, pollResponse } from "../../schemas/index.ts";
+import type { RefusalCode } from "../refusals.ts";
 
 /** What the Worker and the guild object say to each other over the inner WebSocket while a poll is held. */
 
@@ -17,7 +18,11 @@ export const toWorker = z.discriminatedUnion("type", [
   z.object({ type: z.literal("ready") }),
   /** The same host polls anew: this poll has no one behind it any more. */
   z.object({ type: z.literal("superseded") }),
-  z.object({ type: z.literal("refused"), refused: z.enum(["host-revoked", "host-unknown"]) }),
+  z.object({
+    type: z.literal("refused"),
+    refused: z.custom<RefusalCode>((code) => typeof code === "string"),
+    params: z.optional(z.record(z.string(), z.string())),
+  }),
 ]);
 export type ToWorker = z.infer<typeof toWorker>;
 
@@ -28,3 +33,5 @@ export function isEmpty({ jobs, cancel, problems }: PollResponse): boolean {
 
 /** Header in which the Worker names the host whose token it has checked. */
 export const HOST_HEADER = "x-reconsync-host";
+/** And the one for the address that it calls from; empty when that is not known. */
+export const ADDRESS_HEADER = "x-reconsync-address";

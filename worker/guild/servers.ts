@@ -1,8 +1,9 @@
-import type { AnnouncedServer, Instant, Problem } from "../../schemas/index.ts";
+import type { AnnouncedSchedule, AnnouncedServer, Instant, Problem } from "../../schemas/index.ts";
 import { problemOf, refuse } from "../refusals.ts";
 
 export interface ServerRecord extends AnnouncedServer {
   host: string;
+  announcedAt: Instant;
 }
 
 /** Game servers as their hosts announced them. An id belongs to the host that announced it first. */
@@ -23,6 +24,22 @@ export class Servers {
 
   of(host: string): ServerRecord[] {
     return this.#sql.exec("SELECT * FROM servers WHERE host_id = ? ORDER BY id", host).toArray().map(record);
+  }
+
+  /** Those with schedules. */
+  scheduled(): ServerRecord[] {
+    return this.#sql
+      .exec("SELECT * FROM servers WHERE json_array_length(announced_json, '$.schedules') > 0 ORDER BY id")
+      .toArray()
+      .map(record);
+  }
+
+  /** What the host says of a server's schedules between two announcements. */
+  setSchedules(host: string, server: string, schedules: AnnouncedSchedule[]): void {
+    this.#sql.exec(
+      "UPDATE servers SET announced_json = json_set(announced_json, '$.schedules', json(?)) WHERE id = ? AND host_id = ?",
+      ...[JSON.stringify(schedules), server, host],
+    );
   }
 
   /** Makes the host's servers those that it announces. Ids that another host has stay there, with a complaint. */
@@ -55,5 +72,9 @@ export class Servers {
 }
 
 function record(row: Record<string, SqlStorageValue>): ServerRecord {
-  return { ...(JSON.parse(String(row.announced_json)) as AnnouncedServer), host: String(row.host_id) };
+  return {
+    ...(JSON.parse(String(row.announced_json)) as AnnouncedServer),
+    host: String(row.host_id),
+    announcedAt: Number(row.announced_at),
+  };
 }

@@ -1,9 +1,18 @@
+import { Acted } from "./acted.ts";
+import { Audit } from "./audit.ts";
 import { Backups } from "./backups.ts";
 import { EnrolmentCodes } from "./enrolment-codes.ts";
+import { Grants } from "./grants.ts";
 import { Hosts } from "./hosts.ts";
+import { Incidents } from "./incidents.ts";
+import { auditEntryOf } from "./job-record.ts";
 import { Jobs } from "./jobs.ts";
+import { MemberHits } from "./member-hits.ts";
 import { Messages } from "./messages.ts";
+import { Notices } from "./notices.ts";
+import { Runs } from "./runs.ts";
 import { Servers } from "./servers.ts";
+import { SettingsTable } from "./settings.ts";
 import { Uploads } from "./uploads.ts";
 
 /** All tables of a guild, over one database. */
@@ -15,16 +24,41 @@ export interface Tables {
   backups: Backups;
   uploads: Uploads;
   messages: Messages;
+  grants: Grants;
+  hits: MemberHits;
+  settings: SettingsTable;
+  notices: Notices;
+  audit: Audit;
+  runs: Runs;
+  incidents: Incidents;
+  acted: Acted;
 }
 
 export function tablesOf(sql: SqlStorage): Tables {
+  const messages = new Messages(sql);
+  const settings = new SettingsTable(sql);
+  const audit = new Audit(sql);
+  // Every transition of a job is in the audit, and its message follows.
+  const jobs = new Jobs(sql, (step, now) => {
+    const entry = auditEntryOf(step);
+    if (entry !== null) audit.write(entry, now);
+    if (step.from !== null && step.job.message !== null) messages.touch(step.job.message, now);
+  });
   return {
     hosts: new Hosts(sql),
     codes: new EnrolmentCodes(sql),
     servers: new Servers(sql),
-    jobs: new Jobs(sql),
+    jobs,
     backups: new Backups(sql),
     uploads: new Uploads(sql),
-    messages: new Messages(sql),
+    messages,
+    grants: new Grants(sql),
+    hits: new MemberHits(sql),
+    settings,
+    notices: new Notices(sql, messages, settings),
+    audit,
+    runs: new Runs(sql),
+    incidents: new Incidents(sql),
+    acted: new Acted(sql),
   };
 }

@@ -1,7 +1,12 @@
 import type { BackupPayload, BackupResult, Instant } from "../../schemas/index.ts";
+import { isOlder } from "../agent-version.ts";
+import type { Format } from "../discord/text.ts";
+import { VERSION } from "../version.ts";
 import { isEnd } from "./job-rules.ts";
 import type { JobRecord } from "./jobs.ts";
 import type { Presence } from "./presence.ts";
+import type { RunResultView, ScheduleJobView, ScheduleListView } from "./schedule-view.ts";
+import { runResultView, scheduleJobView, scheduleListView } from "./schedule-view.ts";
 import type { ServerRecord } from "./servers.ts";
 import type { Tables } from "./tables.ts";
 import type { BackupJobView, BackupListView, Choice, HostView, ServerView, StatusView } from "./views.ts";
@@ -21,6 +26,12 @@ export class Viewer {
     this.#presence = presence;
   }
 
+  /** How this guild wants numbers and times written. */
+  format(): Format {
+    const { locale, timeZone } = this.#tables.settings.get();
+    return { locale, timeZone };
+  }
+
   hosts(now: Instant): HostView[] {
     return this.#tables.hosts.active().map((host) => {
       const sight = this.#presence.of(host, now);
@@ -32,6 +43,10 @@ export class Viewer {
         createdAt: host.createdAt,
         agentVersion: host.heartbeat?.agentVersion ?? null,
         platform: host.heartbeat?.platform ?? null,
+        updateAvailable: host.heartbeat !== null && isOlder(host.heartbeat.agentVersion, VERSION),
+        address: host.address,
+        allowlist: host.allowlist,
+        keyChangedAt: host.keyChangedAt,
         servers: this.#tables.servers.of(host.id).map((server) => server.id),
       };
     });
@@ -42,6 +57,7 @@ export class Viewer {
     const host = this.#tables.hosts.byId(job.host);
     const sight = host === null ? null : this.#presence.of(host, now);
     return {
+      format: this.format(),
       kind: "backup",
       job: job.id,
       server: job.server ?? "",
@@ -65,8 +81,21 @@ export class Viewer {
     };
   }
 
+  scheduleJob(job: JobRecord, now: Instant): ScheduleJobView {
+    return scheduleJobView(job, this.#tables, this.#presence, now);
+  }
+
+  schedules(servers: ServerRecord[], now: Instant): ScheduleListView {
+    return scheduleListView(servers, this.#tables, this.#presence, now);
+  }
+
+  /** Null when the run or its backup is no longer kept. */
+  runResult(run: number): RunResultView | null {
+    return runResultView(run, this.#tables, this.format());
+  }
+
   status(servers: ServerRecord[], refreshing: boolean, now: Instant): StatusView {
-    return { kind: "status", servers: servers.map((server) => this.#server(server, now)), refreshing, now };
+    return { format: this.format(), kind: "status", servers: servers.map((server) => this.#server(server, now)), refreshing, now };
   }
 
   backupList(server: string, page: number): BackupListView {
@@ -75,6 +104,7 @@ export class Viewer {
     const shown = Math.min(Math.max(0, page), pages - 1);
     const backups = this.#tables.backups.of(server, { limit: BACKUPS_PER_PAGE, offset: shown * BACKUPS_PER_PAGE });
     return {
+      format: this.format(),
       server,
       serverName: this.#tables.servers.byId(server)?.name ?? server,
       page: shown,
@@ -94,8 +124,9 @@ export class Viewer {
     };
   }
 
-  serverChoices(typed: string): Choice[] {
-    const choices = this.#tables.servers.all().map((server) => ({ name: choiceName(server.name, server.id), value: server.id }));
+  serverChoices(typed: string, may: (server: string) => boolean): Choice[] {
+    const shown = this.#tables.servers.all().filter((server) => may(server.id));
+    const choices = shown.map((server) => ({ name: choiceName(server.name, server.id), value: server.id }));
     return matching(choices, typed);
   }
 

@@ -1,4 +1,5 @@
 import type { BackupResult, Instant, Problem, Progress, ServerStatus } from "../../schemas/index.ts";
+import type { Format } from "../discord/text.ts";
 import type { JobState } from "./job-rules.ts";
 
 /** What people are shown of the guild's state: plain values, rendered in `discord/`. */
@@ -11,10 +12,18 @@ export interface HostView {
   createdAt: Instant;
   agentVersion: string | null;
   platform: string | null;
+  /** The agent is older than this Worker. */
+  updateAvailable: boolean;
   servers: string[];
+  /** From where it called when it last got a token. */
+  address: string | null;
+  /** Addresses and ranges that it may call from; empty for all. */
+  allowlist: string[];
+  keyChangedAt: Instant | null;
 }
 
 export interface BackupJobView {
+  format: Format;
   kind: "backup";
   job: string;
   server: string;
@@ -50,6 +59,7 @@ export interface ServerView {
 }
 
 export interface StatusView {
+  format: Format;
   kind: "status";
   servers: ServerView[];
   /** Hosts are being asked for a fresh look; the message will be edited. */
@@ -58,6 +68,7 @@ export interface StatusView {
 }
 
 export interface BackupListView {
+  format: Format;
   server: string;
   serverName: string;
   page: number;

@@ -9,7 +9,9 @@ export const INTERACTION_BYTES_MAX = 256 * 1024;
 export const TIMESTAMP_SLACK_MS = 5 * 60_000;
 
 /** What is wrong with a request that claims to come from Discord. Each has its HTTP status; Discord sends bad ones on purpose. */
-export type Doubt = { status: 401; reason: string } | { status: 413; refusal: Refusal };
+export type Doubt =
+  /** `body`: what was signed wrongly, when it came that far. */
+  { status: 401; reason: string; body?: Uint8Array } | { status: 413; refusal: Refusal };
 
 /** The body, once it is certain that Discord signed it just now. */
 export async function authenticBody(request: Request, publicKey: string, now: number): Promise<{ body: Uint8Array } | Doubt> {
@@ -22,5 +24,5 @@ export async function authenticBody(request: Request, publicKey: string, now: nu
   const body = await readLimited(request, INTERACTION_BYTES_MAX);
   if (body === null) return { status: 413, refusal: refuse("body-too-large", { limit: String(INTERACTION_BYTES_MAX) }) };
   const genuine = await verifyKey(body, signature, timestamp, publicKey);
-  return genuine ? { body } : { status: 401, reason: "the signature is wrong" };
+  return genuine ? { body } : { status: 401, reason: "the signature is wrong", body };
 }

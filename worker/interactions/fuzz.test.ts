@@ -2,20 +2,10 @@ import { env } from "cloudflare:test";
 import { expect, it } from "vitest";
 import type { Env } from "../env.ts";
 import { commandBody, envelope, PERMISSION, signed, snowflake, worker } from "../testing/interactions.ts";
+import { randomNumbers } from "../testing/random.ts";
 
 const ROUNDS = 10_000;
 const SEED = Number((env as Env & { FUZZ_SEED?: string }).FUZZ_SEED ?? "20261122");
-
-/** A repeatable stream of numbers from 0 to 1 (xorshift32). */
-function random(seed: number): () => number {
-  let state = seed | 1;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
-  };
-}
 
 const ODD = [
   null,
@@ -61,7 +51,7 @@ function mutate(value: Json, next: () => number): Json {
 }
 
 it(`answers ${ROUNDS} mutated interactions (seed ${SEED}) without a 5xx or an exception`, { timeout: 600_000 }, async () => {
-  const next = random(SEED);
+  const next = randomNumbers(SEED);
   const guild = snowflake();
   const seeds = [
     commandBody({ guild }, "backup now", { server: "island", note: "n" }),
@@ -69,6 +59,7 @@ it(`answers ${ROUNDS} mutated interactions (seed ${SEED}) without a 5xx or an ex
     commandBody({ guild }, "agent register", { name: "Base" }),
     commandBody({ guild }, "agent revoke", { host: "Base" }),
     commandBody({ guild }, "agent list"),
+    commandBody({ guild }, "agent allow", { host: "Base", addresses: "203.0.113.7, 2001:db8::/56" }),
     commandBody({ guild }, "status", {}),
     commandBody({ guild, permissions: PERMISSION.none }, "help", {}),
     commandBody({ guild }, "backup now", { server: "isl" }, { focused: "server" }),

@@ -14,6 +14,8 @@ const option = z.object({
 export type RawOption = z.infer<typeof option>;
 
 const user = z.object({ id: snowflake });
+/** Roles that a member can have: as many as a guild (Discord's documentation, Guild limits: 250). */
+const ROLES_MAX = 250;
 const base = {
   id: snowflake,
   application_id: snowflake,
@@ -21,10 +23,24 @@ const base = {
   guild_id: z.optional(snowflake),
   channel_id: z.optional(snowflake),
   /** `permissions` is a bit set as a decimal string. */
-  member: z.optional(z.object({ user, permissions: z.string().check(z.regex(/^[0-9]{1,30}$/)) })),
+  member: z.optional(
+    z.object({ user, permissions: z.string().check(z.regex(/^[0-9]{1,30}$/)), roles: z.array(snowflake).check(z.maxLength(ROLES_MAX)) }),
+  ),
 };
 
-const commandData = z.object({ name: z.string(), type: z.optional(z.int()), options: z.optional(z.array(option)) });
+/** What the ids among the options stand for. Only which kind each is matters here. */
+const resolved = z.object({
+  users: z.optional(z.record(snowflake, z.unknown())),
+  roles: z.optional(z.record(snowflake, z.unknown())),
+  channels: z.optional(z.record(snowflake, z.unknown())),
+});
+export type Resolved = z.infer<typeof resolved>;
+const commandData = z.object({
+  name: z.string(),
+  type: z.optional(z.int()),
+  options: z.optional(z.array(option)),
+  resolved: z.optional(resolved),
+});
 const textInput = z.object({ custom_id: z.string(), value: z.optional(z.string()) });
 
 export const interaction = z.discriminatedUnion("type", [

@@ -5,11 +5,20 @@ import type { Choice } from "../guild/views.ts";
 import { isRefusal, wordsOf } from "../refusals.ts";
 
 /** Interaction response types and flags (Discord's documentation, Receiving and Responding). */
-const RESPONSE = { message: 4, update: 7, autocomplete: 8, modal: 9 } as const;
+const RESPONSE = { message: 4, deferred: 5, update: 7, autocomplete: 8, modal: 9 } as const;
 const EPHEMERAL = 1 << 6;
 
 /** A reply as Discord takes it. */
-export function render(reply: Reply): object {
+export function render(reply: Reply): Response {
+  return Response.json(bodyOf(reply));
+}
+
+/** Says that the message comes later: see files.ts. */
+export function deferred(ephemeral: boolean): Response {
+  return Response.json({ type: RESPONSE.deferred, data: ephemeral ? { flags: EPHEMERAL } : {} });
+}
+
+function bodyOf(reply: Reply): object {
   if (isRefusal(reply)) {
     const embed = { description: wordsOf(reply, (text) => safe(text)), color: COLOURS.error, footer: { text: reply.refused } };
     return { type: RESPONSE.message, data: { ...message(embed), flags: EPHEMERAL } };
@@ -45,6 +54,6 @@ export function render(reply: Reply): object {
   }
 }
 
-export function choices(found: Choice[]): object {
-  return { type: RESPONSE.autocomplete, data: { choices: found } };
+export function choices(found: Choice[]): Response {
+  return Response.json({ type: RESPONSE.autocomplete, data: { choices: found } });
 }

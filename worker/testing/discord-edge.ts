@@ -9,6 +9,7 @@ export interface Call {
   method: string;
   path: string;
   body: { embeds?: { title?: string; description?: string; color?: number }[]; components?: unknown[]; nonce?: string };
+  files?: File[];
 }
 
 type Answer = (call: Call) => Response | Promise<Response>;
@@ -16,6 +17,17 @@ type Answer = (call: Call) => Response | Promise<Response>;
 const calls: Call[] = [];
 let answer: Answer = ok;
 const realFetch = globalThis.fetch;
+
+/** A JSON body, or a form with files. */
+async function contentOf(request: Request): Promise<Pick<Call, "body" | "files">> {
+  if (request.headers.get("content-type")?.startsWith("multipart/form-data") !== true) {
+    const text = await request.text();
+    return { body: text === "" ? {} : JSON.parse(text) };
+  }
+  const form = await request.formData();
+  const files = [...form.entries()].filter(([name]) => name !== "payload_json").map(([, file]) => file as unknown as File);
+  return { body: JSON.parse(String(form.get("payload_json"))), files };
+}
 
 function ok(): Response {
   return Response.json({ id: "900000000000000009" });
@@ -25,8 +37,7 @@ globalThis.fetch = async (input: RequestInfo | URL, init?: RequestInit) => {
   const request = new Request(input as RequestInfo, init);
   if (!request.url.startsWith(TEST_BINDINGS.DISCORD_API_URL)) return realFetch(request);
   const path = request.url.slice(TEST_BINDINGS.DISCORD_API_URL.length);
-  const text = await request.text();
-  const call: Call = { method: request.method, path, body: text === "" ? {} : JSON.parse(text) };
+  const call: Call = { method: request.method, path, ...(await contentOf(request)) };
   calls.push(call);
   return answer(call);
 };

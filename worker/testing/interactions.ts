@@ -6,8 +6,20 @@ import { TEST_BINDINGS, TEST_KEY } from "./settings.ts";
 export const ORIGIN = "https://reconsync.test";
 export const PERMISSION = { administrator: "8", manageGuild: "32", none: "0" } as const;
 
+/** Name of the header in which Cloudflare's edge says who calls. */
+export const ADDRESS = "cf-connecting-ip";
+
+/** An address that no other test uses: callers have rate limits. */
+export function newAddress(): string {
+  const part = () => Math.floor(Math.random() * 65_536).toString(16);
+  return `2001:db8:${part()}:${part()}::1`;
+}
+
+/** Sends a request as Cloudflare's edge hands it on. It comes from somewhere else each time, unless it says from where. */
 export function worker(request: Request): Promise<Response> {
-  return (exports as unknown as { default: Fetcher }).default.fetch(request);
+  const handed = new Request(request);
+  if (!handed.headers.has(ADDRESS)) handed.headers.set(ADDRESS, newAddress());
+  return (exports as unknown as { default: Fetcher }).default.fetch(handed);
 }
 
 let counter = 0;
@@ -48,6 +60,7 @@ export interface Member {
   guild: string;
   permissions?: string;
   id?: string;
+  roles?: string[];
   channel?: string;
 }
 
@@ -60,7 +73,12 @@ export function envelope(type: number, member: Member, data: unknown, id = snowf
     version: 1,
     guild_id: member.guild,
     channel_id: member.channel ?? "300000000000000003",
-    member: { user: { id: member.id ?? "400000000000000004" }, permissions: member.permissions ?? PERMISSION.administrator, roles: [] },
+    // Somebody else each time, unless a test says who: members have rate limits.
+    member: {
+      user: { id: member.id ?? snowflake() },
+      permissions: member.permissions ?? PERMISSION.administrator,
+      roles: member.roles ?? [],
+    },
     data,
   };
 }

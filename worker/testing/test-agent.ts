@@ -1,9 +1,19 @@
-import { CompactSign, exportJWK, generateKeyPair, SignJWT } from "jose";
-import type { AnnouncedServer, BackupResult, Job, Outcome, PollRequest, PollResponse, ServerStatus } from "../../schemas/index.ts";
+import { CompactSign, exportJWK, generateKeyPair } from "jose";
+import type {
+  AnnouncedServer,
+  BackupResult,
+  Heartbeat,
+  Job,
+  Outcome,
+  PollRequest,
+  PollResponse,
+  RotateRequest,
+  ServerStatus,
+} from "../../schemas/index.ts";
 import { BODY_SHA256_HEADER, CLIENT_ASSERTION_TYPE, PART_BYTES_MIN } from "../../schemas/index.ts";
 import { hex } from "../agent-api/tenant.ts";
 import type { Member } from "./interactions.ts";
-import { ORIGIN, run, textOf, worker } from "./interactions.ts";
+import { ADDRESS, newAddress, ORIGIN, run, textOf, worker } from "./interactions.ts";
 
 export const HEARTBEAT = { agentVersion: "0.1.0", platform: "linux", arch: "x64", startedAt: 1_700_000_000_000, configHash: "c" } as const;
 
@@ -13,7 +23,9 @@ export function serverNamed(id: string, more: Partial<AnnouncedServer> = {}): An
 
 /** A host as the Worker sees it over HTTP: a real key, real assertions, real requests. */
 export class TestAgent {
-  readonly #keys: CryptoKeyPair;
+  #keys: CryptoKeyPair;
+  /** From where it calls, as Cloudflare's edge says. */
+  address = newAddress();
   readonly host: string;
   readonly tenant: string;
   servers: AnnouncedServer[];
@@ -42,26 +54,38 @@ export class TestAgent {
   async assertion(claims: Record<string, unknown> = {}, age = 0, lie: { as?: TestAgent; aud?: string } = {}): Promise<string> {
     const host = lie.as?.host ?? this.host;
     const now = Math.floor(Date.now() / 1000) - age;
-    return new SignJWT({ tenant: this.tenant, ...claims })
-      .setProtectedHeader({ alg: "EdDSA" })
-      .setIssuer(host)
-      .setSubject(host)
-      .setAudience(lie.aud ?? `${ORIGIN}/v1/token`)
-      .setJti(crypto.randomUUID())
-      .setIssuedAt(now)
-      .setExpirationTime(now + 60)
-      .sign(this.#keys.privateKey);
+    const aud = lie.aud ?? `${ORIGIN}/v1/token`;
+    const honest = { tenant: this.tenant, iss: host, sub: host, aud, jti: crypto.randomUUID(), iat: now, exp: now + 60 };
+    return signWith(this.#keys, { ...honest, ...claims });
   }
 
   async tokenResponse(assertion: string): Promise<Response> {
     const form = { grant_type: "client_credentials", client_assertion_type: CLIENT_ASSERTION_TYPE, client_assertion: assertion };
-    return worker(new Request(`${ORIGIN}/v1/token`, { method: "POST", body: new URLSearchParams(form) }));
+    const headers = { [ADDRESS]: this.address };
+    return worker(new Request(`${ORIGIN}/v1/token`, { method: "POST", headers, body: new URLSearchParams(form) }));
   }
 
   async refresh(): Promise<void> {
     const response = await this.tokenResponse(await this.assertion());
     if (response.status !== 200) throw new Error(`no token: ${response.status} ${await response.text()}`);
     this.#token = ((await response.json()) as { access_token: string }).access_token;
+  }
+
+  /** What puts another key in the place of this one. `lies` change what the keys sign. */
+  async rotation(to: CryptoKeyPair, lies: { old?: Record<string, unknown>; own?: Record<string, unknown> } = {}): Promise<RotateRequest> {
+    const publicKey = await publicKeyOf(to);
+    const claims = { aud: ORIGIN, host: this.host, key: publicKey, iat: Math.floor(Date.now() / 1000) };
+    const proof = await signWith(this.#keys, { ...claims, ...lies.old });
+    return { publicKey, proof, ownProof: await signWith(to, { ...claims, ...lies.own }) };
+  }
+
+  rotate(request: RotateRequest): Promise<Response> {
+    return this.call("POST", "/v1/rotate", request);
+  }
+
+  /** Signs with another key from now on. */
+  useKeys(keys: CryptoKeyPair): void {
+    this.#keys = keys;
   }
 
   async call(
@@ -76,6 +100,7 @@ export class TestAgent {
         method,
         headers: {
           authorization: `Bearer ${this.#token}`,
+          [ADDRESS]: this.address,
           ...(body === undefined ? {} : { "content-type": "application/json" }),
           ...init.headers,
         },
@@ -146,6 +171,10 @@ export class TestAgent {
   }
 }
 
+export function signWith(keys: CryptoKeyPair, claims: Record<string, unknown>): Promise<string> {
+  return new CompactSign(new TextEncoder().encode(JSON.stringify(claims))).setProtectedHeader({ alg: "EdDSA" }).sign(keys.privateKey);
+}
+
 export function newKeys(): Promise<CryptoKeyPair> {
   return generateKeyPair("EdDSA", { crv: "Ed25519", extractable: true }) as Promise<CryptoKeyPair>;
 }
@@ -154,11 +183,16 @@ export async function publicKeyOf(keys: CryptoKeyPair): Promise<string> {
   return (await exportJWK(keys.publicKey)).x ?? "";
 }
 
-export async function enroll(code: string, keys: CryptoKeyPair, claims: Record<string, unknown> = {}): Promise<Response> {
-  const payload = JSON.stringify({ aud: ORIGIN, code, iat: Math.floor(Date.now() / 1000), ...claims });
-  const proof = await new CompactSign(new TextEncoder().encode(payload)).setProtectedHeader({ alg: "EdDSA" }).sign(keys.privateKey);
-  const body = { code, publicKey: await publicKeyOf(keys), proof, heartbeat: HEARTBEAT };
-  return worker(new Request(`${ORIGIN}/v1/enroll`, { method: "POST", body: JSON.stringify(body) }));
+export async function enroll(
+  code: string,
+  keys: CryptoKeyPair,
+  claims: Record<string, unknown> = {},
+  more: { heartbeat?: Heartbeat; address?: string } = {},
+): Promise<Response> {
+  const proof = await signWith(keys, { aud: ORIGIN, code, iat: Math.floor(Date.now() / 1000), ...claims });
+  const body = { code, publicKey: await publicKeyOf(keys), proof, heartbeat: more.heartbeat ?? HEARTBEAT };
+  const headers = { [ADDRESS]: more.address ?? newAddress() };
+  return worker(new Request(`${ORIGIN}/v1/enroll`, { method: "POST", headers, body: JSON.stringify(body) }));
 }
 
 /** The enrolment code in the answer to `/agent register`. */

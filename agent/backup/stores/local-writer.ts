@@ -17,6 +17,8 @@ export interface LocalWriterParts {
   file: FileHandle;
   log: Logger;
   signal: AbortSignal;
+  /** Nothing of it is left. */
+  onRemoved: () => void;
   /** `fs.link` when absent. */
   link?: (existing: string, added: string) => Promise<void>;
 }
@@ -58,12 +60,13 @@ export class LocalWriter implements ArchiveWriter {
 
   async abort(): Promise<void> {
     if (this.#committed) return;
-    const { file, log } = this.#parts;
+    const { file, log, onRemoved } = this.#parts;
     this.body.destroy();
     try {
       if (!this.body.closed) await finished(this.body).catch(() => undefined);
       await file.close();
       for (const path of this.#mine) await rm(path, { force: true });
+      onRemoved();
     } catch (error) {
       log.warn({ files: [...this.#mine], err: error }, "an unfinished backup could not be removed; the next backup tries again");
     }

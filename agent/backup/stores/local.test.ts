@@ -11,6 +11,7 @@ import { silent } from "../testing/request.ts";
 import { temporaryFolder } from "../testing/tree.ts";
 import { fileBody, storeError } from "./file-body.ts";
 import { LocalStore } from "./local.ts";
+import { MemoryUploadJournal } from "./upload-journal.ts";
 
 const DAY = 86_400_000;
 const NOW = Date.parse("2026-11-22T12:00:00Z");
@@ -115,6 +116,34 @@ describe("cleaning up after an interruption", () => {
     await utimes(join(folder, name), later, later);
     await store.cleanUp("island");
     expect(await readdir(folder)).toEqual([name]);
+  });
+});
+
+describe("an archive that was finished just before a crash", () => {
+  it("goes when its job is made again, and with it nothing else", async () => {
+    const journal = new MemoryUploadJournal();
+    store = new LocalStore(folder, { clock: systemClock, log: silent, journal });
+    const [told, untold, foreign] = [await backup(3), await backup(2), await backup(1, { says: "ridge" })];
+    for (const name of [untold, foreign]) journal.begun(join(folder, name), "island", name);
+    journal.begun("upload_0123456789abcdef", "island", told);
+    await store.cleanUp("island");
+    expect((await readdir(folder)).toSorted()).toEqual([told, told + MANIFEST_SUFFIX, foreign, foreign + MANIFEST_SUFFIX].toSorted());
+    expect(journal.open("island")).toEqual([{ ref: "upload_0123456789abcdef", name: told }]);
+  });
+
+  it("stays in the journal from its beginning until somebody was told", async () => {
+    const journal = new MemoryUploadJournal();
+    store = new LocalStore(folder, { clock: systemClock, log: silent, journal });
+    const name = archiveNameAt("island", NOW);
+    const signal = new AbortController().signal;
+    const given = await store.begin({ server: "island", name, expectedBytes: 1, signal });
+    expect(journal.open("island")).toHaveLength(1);
+    await given.abort();
+    expect(journal.open("island")).toEqual([]);
+    const writer = await store.begin({ server: "island", name, expectedBytes: 1, signal });
+    writer.body.end("abc");
+    await writer.commit({ bytes: 3, sha256: "" }, Readable.from(["m"]));
+    expect(journal.open("island")).toEqual([{ ref: join(folder, name), name }]);
   });
 });
 

@@ -12,10 +12,13 @@ import { errorCode } from "../walk.ts";
 import { storeError } from "./file-body.ts";
 import { exists, LocalWriter } from "./local-writer.ts";
 import type { ArchiveStore, ArchiveWriter, NewArchive } from "./store.ts";
+import type { UploadJournal } from "./upload-journal.ts";
 
 export interface LocalStoreDeps {
   clock: Clock;
   log: Logger;
+  /** Without it, an archive that was finished just before a crash stays beside the one that the job makes next. */
+  journal?: UploadJournal;
   /** Bytes that may still be written to the folder's volume; asked of the operating system when absent. */
   freeBytes?: (folder: string) => Promise<number>;
   /** Gives a file a second name, as `fs.link`; for tests of file systems that cannot. */
@@ -43,6 +46,7 @@ export class LocalStore implements ArchiveStore {
 
   /** Removes unfinished files of this server that were last written before now. Anything else in the folder is left alone. */
   async cleanUp(server: string): Promise<void> {
+    await this.#removeUntold(server);
     const now = this.#deps.clock.now();
     const names = new Set(await this.#names());
     for (const name of names) {
@@ -66,8 +70,10 @@ export class LocalStore implements ArchiveStore {
       await this.#checkSpace(archive.expectedBytes);
       if ((await exists(path)) || (await exists(path + MANIFEST_SUFFIX))) throw archiveExists(path);
       const file = await open(path + PARTIAL_SUFFIX, "wx", 0o600);
-      const { log, link } = this.#deps;
-      return new LocalWriter({ folder: this.folder, path, file, log, signal: archive.signal, link });
+      const { log, link, journal } = this.#deps;
+      journal?.begun(path, archive.server, archive.name);
+      const onRemoved = () => journal?.ended(path);
+      return new LocalWriter({ folder: this.folder, path, file, log, signal: archive.signal, link, onRemoved });
     } catch (error) {
       throw errorCode(error) === "EEXIST" ? archiveExists(path) : storeError(error, this.folder);
     }
@@ -100,13 +106,34 @@ export class LocalStore implements ArchiveStore {
       if (parsed?.server !== server) continue;
       const stats = await lstat(join(this.folder, name)).catch(ignoreMissing);
       if (stats === undefined || !stats.isFile()) continue;
-      const ends = await this.#manifestOf(name);
-      if (ends === undefined) continue;
-      const { header, footer } = ends;
-      if (header.server !== server || header.archive !== name || !header.tool.startsWith(TOOL_PREFIX)) continue;
+      const footer = await this.#ourFooter(name, server);
+      if (footer === undefined) continue;
       ours.push({ id: name, at: parsed.at, good: stats.size === footer.archiveBytes, torn: footer.consistency === "torn" });
     }
     return ours;
+  }
+
+  /** The end of a manifest which says that ReconSync made this very archive for this server. */
+  async #ourFooter(name: string, server: string) {
+    const ends = await this.#manifestOf(name);
+    if (ends === undefined) return undefined;
+    const { header, footer } = ends;
+    const ours = header.server === server && header.archive === name && header.tool.startsWith(TOOL_PREFIX);
+    return ours ? footer : undefined;
+  }
+
+  /** Archives that were finished and of which nobody was told: the run that made them broke off, and is made again. */
+  async #removeUntold(server: string): Promise<void> {
+    const { journal, log } = this.#deps;
+    for (const { ref, name } of journal?.open(server) ?? []) {
+      if (ref !== join(this.folder, name) || parseArchiveName(name)?.server !== server) continue;
+      if ((await exists(ref)) && (await this.#ourFooter(name, server)) !== undefined) {
+        await this.#remove(name);
+        await this.#remove(name + MANIFEST_SUFFIX);
+        log.info({ server, file: name }, "removed an archive that an interrupted backup finished without telling anybody");
+      }
+      journal?.ended(ref);
+    }
   }
 
   async #manifestOf(name: string) {
@@ -114,7 +141,7 @@ export class LocalStore implements ArchiveStore {
       return await readManifestEnds(join(this.folder, name + MANIFEST_SUFFIX));
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;
-      this.#deps.log.warn({ file: name, code: error.code }, "retention leaves this archive alone, since it has no whole manifest");
+      this.#deps.log.warn({ file: name, code: error.code }, "this archive is left alone, since it has no whole manifest");
       return undefined;
     }
   }

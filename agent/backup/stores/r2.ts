@@ -1,6 +1,6 @@
 import type { Readable, Writable } from "node:stream";
 import { finished } from "node:stream/promises";
-import { MANIFEST_BYTES_MAX, type UploadId } from "../../../schemas/index.ts";
+import { MANIFEST_BYTES_MAX, type UploadId, uploadId } from "../../../schemas/index.ts";
 import { AgentError } from "../../errors.ts";
 import { ArchiveApi } from "./archive-api.ts";
 import { PartsBody, partBytesFor } from "./parts.ts";
@@ -30,7 +30,10 @@ export class R2Store implements ArchiveStore {
   /** Removes the uploads that the journal still knows. What cannot be removed now stays there for the next time. */
   async cleanUp(server: string): Promise<void> {
     const { journal, log } = this.#deps;
-    for (const { upload, name } of journal.open(server)) {
+    for (const { ref, name } of journal.open(server)) {
+      const parsed = uploadId.safeParse(ref);
+      if (!parsed.success) continue;
+      const upload = parsed.data;
       try {
         await this.#api.remove(upload);
         journal.ended(upload);
@@ -84,7 +87,7 @@ class R2Writer implements ArchiveWriter {
   }
 
   async commit(archive: { bytes: number; sha256: string }, manifest: Readable): Promise<{ place: string; upload: UploadId }> {
-    const { api, deps, upload } = this.#parts;
+    const { api, upload } = this.#parts;
     try {
       await finished(this.#pieces);
       await api.putManifest(upload, await collect(manifest), this.#signal);
@@ -96,8 +99,8 @@ class R2Writer implements ArchiveWriter {
       if (error instanceof AgentError && error.code !== "upload-failed") this.#state = "open";
       throw error;
     }
+    // It stays in the journal until its result is safe: whoever runs the backup says so.
     this.#state = "ended";
-    deps.journal.ended(upload);
     return { place: "R2", upload };
   }
 

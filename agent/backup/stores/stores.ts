@@ -13,7 +13,7 @@ export interface StoreDeps {
   log: Logger;
   /** Needed by `r2`; absent on a host that is not enrolled. */
   controlPlane?: ControlPlane;
-  /** Needed by `r2`. */
+  /** Needed by `r2`; a local store uses it when it is there. */
   journal?: UploadJournal;
   /** Math.random when absent. */
   random?: () => number;

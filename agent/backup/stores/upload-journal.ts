@@ -1,26 +1,28 @@
-import type { UploadId } from "../../../schemas/index.ts";
-
-/** Remembers uploads that were begun and neither completed nor aborted, beyond the life of the process. */
+/**
+ * Remembers archives that were begun and that nobody has been told of yet, beyond the life of the process. An archive that was finished just
+ * before a crash is one of them: its job runs again and makes another, so it must go.
+ */
 export interface UploadJournal {
-  begun(upload: UploadId, server: string, name: string): void;
-  /** Completed or removed: nothing is left to clean up. */
-  ended(upload: UploadId): void;
-  open(server: string): { upload: UploadId; name: string }[];
+  /** `ref`: the upload's id in R2, or the path of a local archive. */
+  begun(ref: string, server: string, name: string): void;
+  /** Removed, or its result is safe: nothing is left to clean up. */
+  ended(ref: string): void;
+  open(server: string): { ref: string; name: string }[];
 }
 
 /** A journal that forgets when the process ends. */
 export class MemoryUploadJournal implements UploadJournal {
-  readonly #open = new Map<UploadId, { server: string; name: string }>();
+  readonly #open = new Map<string, { server: string; name: string }>();
 
-  begun(upload: UploadId, server: string, name: string): void {
-    this.#open.set(upload, { server, name });
+  begun(ref: string, server: string, name: string): void {
+    this.#open.set(ref, { server, name });
   }
 
-  ended(upload: UploadId): void {
-    this.#open.delete(upload);
+  ended(ref: string): void {
+    this.#open.delete(ref);
   }
 
-  open(server: string): { upload: UploadId; name: string }[] {
-    return [...this.#open].filter(([, entry]) => entry.server === server).map(([upload, { name }]) => ({ upload, name }));
+  open(server: string): { ref: string; name: string }[] {
+    return [...this.#open].filter(([, entry]) => entry.server === server).map(([ref, { name }]) => ({ ref, name }));
   }
 }

@@ -22,6 +22,7 @@ export function serverAt(folder: string, storeFolder: string, backup: Partial<Se
       exclude: [],
       store: { type: "local", folder: storeFolder },
       retention: { keepLast: 5 },
+      schedules: [],
       compression: 1,
       ...backup,
     },

@@ -24,7 +24,15 @@ export function testServer(changes: Partial<ServerConfig> & { protocol?: "tcp" |
     folder: "/nowhere/test",
     address: "127.0.0.1",
     ports: {},
-    backup: { format: "zip", include: ["**"], exclude: [], store: { type: "r2" }, retention: { keepLast: 10 }, compression: 1 },
+    backup: {
+      format: "zip",
+      include: ["**"],
+      exclude: [],
+      store: { type: "r2" },
+      retention: { keepLast: 10 },
+      schedules: [],
+      compression: 1,
+    },
     ...server,
   };
 }

@@ -1,0 +1,124 @@
+import type { Embed } from "../discord/message.ts";
+import { COLOURS, message } from "../discord/message.ts";
+import { formatter } from "../discord/text.ts";
+import { rateLimitText } from "../guild/rate-rules.ts";
+import type { SettingKey, Settings } from "../guild/settings-rules.ts";
+import type { Choice } from "../guild/views.ts";
+import { isRefusal } from "../refusals.ts";
+import { command } from "./command.ts";
+import { channel, choice, completed, text } from "./options.ts";
+
+const CHOICES_MAX = 25;
+/** A few languages to choose from; any other tag can be typed. */
+const LOCALES = [
+  "en-US",
+  "en-GB",
+  "de-DE",
+  "fr-FR",
+  "es-ES",
+  "it-IT",
+  "nl-NL",
+  "pl-PL",
+  "pt-BR",
+  "ru-RU",
+  "sv-SE",
+  "tr-TR",
+  "ja-JP",
+  "ko-KR",
+  "zh-CN",
+];
+const LIMIT_LENGTH_MAX = 20;
+
+/** `/config view`: how this Discord server has set ReconSync. There is nothing secret among it. */
+export const configView = command({
+  name: "config view",
+  description: "Show ReconSync's settings here",
+  help: "Channels, time zone, language of numbers and times, and rate limits. What a host works on stands in its own config file.",
+  tier: "admin",
+  rate: "query",
+  options: {},
+  async run({ guild, ask }) {
+    const settings = await guild.settings(ask);
+    return isRefusal(settings) ? settings : { kind: "message", ephemeral: true, body: message(view("Settings", settings)) };
+  },
+});
+
+/** `/config set`: any of the settings at once. */
+export const configSet = command({
+  name: "config set",
+  description: "Change ReconSync's settings here",
+  help: "Give any of the options; all of them change, or none. `reset` takes one back to its default.",
+  tier: "owner",
+  rate: "act",
+  options: {
+    notices: channel("Where to tell of missed backups and trouble with hosts", false),
+    backups: channel("Where to post the results of scheduled backups", false),
+    timezone: completed("Time zone of this Discord server", false, /^[\w+/-]{1,64}$/, async (_, typed) => zoneChoices(typed)),
+    language: completed("How numbers and times are written", false, /^[A-Za-z0-9-]{2,35}$/, async (_, typed) => localeChoices(typed)),
+    looking: text("How often a member may look: COUNT/SECONDS, such as 5/30", false, LIMIT_LENGTH_MAX),
+    acting: text("How often a member may act: COUNT/SECONDS, such as 3/60", false, LIMIT_LENGTH_MAX),
+    danger: text("How often for what cannot be taken back: COUNT/SECONDS, such as 1/120", false, LIMIT_LENGTH_MAX),
+    reset: choice("Take one setting back to its default", false, {
+      "notice-channel": "Notices channel",
+      "backup-channel": "Backups channel",
+      "time-zone": "Time zone",
+      locale: "Language",
+      "limit-query": "Limit for looking",
+      "limit-act": "Limit for acting",
+      "limit-danger": "Limit for danger",
+    }),
+  },
+  async run({ guild, ask }, given) {
+    const changes: [SettingKey, string | null | undefined][] = [
+      ["notice-channel", given.notices],
+      ["backup-channel", given.backups],
+      ["time-zone", given.timezone],
+      ["locale", given.language],
+      ["limit-query", given.looking],
+      ["limit-act", given.acting],
+      ["limit-danger", given.danger],
+    ];
+    if (given.reset !== undefined) changes.push([given.reset, null]);
+    const settings = await guild.setSettings(ask, Object.fromEntries(changes.filter(([, value]) => value !== undefined)));
+    return isRefusal(settings) ? settings : { kind: "message", ephemeral: true, body: message(view("Settings changed", settings)) };
+  },
+});
+
+function view(title: string, settings: Settings): Embed {
+  const format = formatter(settings);
+  const where = (id: string | null, otherwise: string) => (id === null ? otherwise : `<#${id}>`);
+  const { query, act, danger } = settings.limits;
+  return {
+    title,
+    color: COLOURS.info,
+    fields: [
+      { name: "Notices", value: where(settings.noticeChannel, "the channel in which `/agent register` was used last"), inline: true },
+      { name: "Results of scheduled backups", value: where(settings.backupChannel, "not posted"), inline: true },
+      { name: "Time zone", value: settings.timeZone, inline: true },
+      { name: "Language", value: `${settings.locale}, such as ${format.count(1234.5)} and ${format.dateTime(EXAMPLE)}`, inline: true },
+      {
+        name: "A member may use commands so often",
+        value: `looking ${rateLimitText(query)}, acting ${rateLimitText(act)}, what cannot be taken back ${rateLimitText(danger)}`,
+      },
+    ],
+  };
+}
+
+/** Any time at which day, month and hour differ. */
+const EXAMPLE = Date.UTC(2026, 10, 22, 15, 4);
+
+function zoneChoices(typed: string): Choice[] {
+  const wanted = typed.trim().toLowerCase().replaceAll(" ", "_");
+  const zones = ["UTC", ...Intl.supportedValuesOf("timeZone")];
+  return zones
+    .filter((zone) => zone.toLowerCase().includes(wanted))
+    .slice(0, CHOICES_MAX)
+    .map((zone) => ({ name: zone, value: zone }));
+}
+
+function localeChoices(typed: string): Choice[] {
+  const names = new Intl.DisplayNames("en", { type: "language" });
+  return LOCALES.map((tag) => ({ name: `${names.of(tag) ?? tag} (${tag})`, value: tag }))
+    .filter(({ name }) => name.toLowerCase().includes(typed.trim().toLowerCase()))
+    .slice(0, CHOICES_MAX);
+}

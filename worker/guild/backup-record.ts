@@ -1,0 +1,38 @@
+import type { BackupResult, Instant, Problem } from "../../schemas/index.ts";
+import { expired } from "../../schemas/retention.ts";
+import type { Tables } from "./tables.ts";
+
+/** What becomes of a finished backup, whoever asked for it: a job, a schedule, or somebody on the host. Call these in one transaction. */
+
+type BackupTables = Pick<Tables, "backups" | "uploads" | "servers">;
+
+/** Why a success is none: it names an archive that did not arrive. Null when it is one. */
+export function archiveProblem({ uploads }: BackupTables, host: string, result: BackupResult): Problem | null {
+  if (result.store !== "r2") return null;
+  const upload = result.upload === undefined ? null : uploads.byId(result.upload);
+  const there = upload?.host === host && upload.server === result.server && upload.state === "completed";
+  if (there && upload.bytes === result.bytes) return null;
+  return { code: "archive-not-found", message: "The agent reported a backup whose archive did not arrive in R2. Try again." };
+}
+
+/** Adds the backup's row and lets retention doom what it replaces. Answers its id; null when it was recorded before under this key. */
+export function recordBackup(
+  { backups, uploads, servers }: BackupTables,
+  made: { key: string; host: string; job: string | null; madeBy: string | null; result: BackupResult },
+  now: Instant,
+): string | null {
+  const { host, result } = made;
+  const id = backups.add(made, now);
+  if (id === null || result.upload === undefined) return id;
+  uploads.claim(result.upload);
+  const keep = servers.byId(result.server)?.retention;
+  if (keep === undefined) return id;
+  const kept = backups.inR2(result.server, host);
+  const facts = kept.map((backup) => ({ id: backup.id, at: backup.createdAt, good: true, torn: backup.consistency === "torn" }));
+  const gone = new Set(expired(facts, keep, now));
+  for (const backup of kept.filter((one) => gone.has(one.id))) {
+    backups.markRemoved(backup.id, now);
+    if (backup.upload !== undefined) uploads.doom(backup.upload, now);
+  }
+  return id;
+}

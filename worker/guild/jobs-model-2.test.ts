@@ -1,0 +1,3 @@
+import { walkSeeds } from "./testing/model-test.ts";
+
+walkSeeds(1, 2);
