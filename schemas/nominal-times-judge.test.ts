@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { cronProblem, lastNominal, nominalsBetween } from "./nominal-times.ts";
+import { randomBelow } from "./testing/random.ts";
 
 /**
  * A judge of nominal-times.ts that shares no code with it: it goes through time minute by minute and reads the clock of the zone. Cron
@@ -15,17 +16,6 @@ const ZONES = [
   ...["America/St_Johns", "Africa/Casablanca", "Pacific/Chatham", "Asia/Kathmandu", "America/Sao_Paulo", "Europe/Dublin", "UTC"],
   ...["Asia/Gaza", "Africa/Cairo", "Antarctica/Troll", "America/Caracas", "Pacific/Kwajalein", "Asia/Beirut", "America/Asuncion"],
 ];
-
-/** mulberry32 */
-function randomOf(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
-}
 
 /** A field as it is written, and what it means. Null: any. */
 interface Field {
@@ -84,7 +74,7 @@ const minuteAfter = (shown: string) =>
 
 describe("against a judge that goes through time minute by minute", () => {
   test(`no time is missed and none comes twice, seed ${SEED}`, { timeout: 600_000 }, () => {
-    const random = randomOf(SEED);
+    const random = randomBelow(SEED);
     for (let round = 0; round < ROUNDS; round += 1) {
       const zone = ZONES[random(ZONES.length)] ?? "UTC";
       const from = windowStart(zone, 1975 + random(60), random);

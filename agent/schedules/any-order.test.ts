@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { lastNominal } from "../../schemas/nominal-times.ts";
+import { randomBelow } from "../../schemas/testing/random.ts";
 import { changeSchedules } from "./change-schedules.ts";
 import { heldBackups, scheduleConfig, scheduling } from "./testing/scheduling.ts";
 
@@ -9,17 +10,6 @@ const STEPS = 60;
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-/** mulberry32 */
-function randomOf(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
-}
-
 const CRONS = ["*/7 * * * *", "0 * * * *", "30 2 * * *", "15 */3 * * *", "0,1,2 4 * * *"];
 const ZONES = ["Europe/Berlin", "Australia/Lord_Howe", "America/New_York", "UTC"];
 
@@ -27,7 +17,7 @@ test(`whatever happens in whatever order, no nominal time runs twice and every r
   timeout: 600_000,
 }, async () => {
   for (let walk = 0; walk < WALKS; walk += 1) {
-    const random = randomOf(SEED + walk);
+    const random = randomBelow(SEED + walk);
     const pick = <T>(list: readonly T[]): T => list[random(list.length)] ?? expect.fail("an empty list");
     const schedule = scheduleConfig({
       ...{ cron: pick(CRONS), zone: pick(ZONES), jitterMs: pick([0, 5 * MINUTE]), catchUp: random(4) > 0 },

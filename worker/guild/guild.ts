@@ -340,7 +340,7 @@ export class Guild extends DurableObject<Env> {
    */
   async #asMember<T>(ask: Ask, server: string | null, act: (again: boolean) => T | Refusal | Promise<T | Refusal>): Promise<T | Refusal> {
     const again = this.#desks.members.repeated(ask);
-    const denied = this.#desks.members.admit(ask, server);
+    const denied = this.#desks.members.admit(ask, server, again);
     const done = denied ?? (await act(again));
     await this.#arm();
     return done;

@@ -23,8 +23,11 @@ export class MemberDesk {
     this.#refused = parts.refused;
   }
 
-  /** Why a member may not do this now, or null. Call it before anything is stored or queued; it counts the use and writes the audit row. */
-  admit(ask: Ask, server: string | null): Refusal | null {
+  /**
+   * Why a member may not do this now, or null. Call it before anything is stored or queued; it counts the use and writes the audit row.
+   * `repeated` is what the method of that name says.
+   */
+  admit(ask: Ask, server: string | null, repeated: boolean): Refusal | null {
     return this.#storage.transactionSync(() => {
       const { hits, settings, grants, audit, acted } = this.#tables;
       const now = this.#now();
@@ -33,7 +36,7 @@ export class MemberDesk {
       const used = hits.take(member.id, command.rate, ask.key, limit, now);
       if ("until" in used) return tooFast(command, limit, used.until);
       const decision = decide(member, command, server, grants.all());
-      const again = used.again || this.repeated(ask);
+      const again = used.again || repeated;
       if (decision.allowed && command.rate !== "query") acted.add(ask.key, now);
       if (!again) {
         settings.setGuild(ask.guild, member.id, now);
