@@ -1,8 +1,8 @@
 import { env } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
+import { randomNumbers } from "../schemas/testing/random.ts";
 import { ADDRESSES_MAX, allowsAddress, limitKey, normalRange, readAllowlist } from "./addresses.ts";
 import type { Env } from "./env.ts";
-import { randomNumbers } from "./testing/random.ts";
 
 const SEED = Number((env as Env & { FUZZ_SEED?: string }).FUZZ_SEED ?? "20261122");
 

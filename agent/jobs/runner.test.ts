@@ -112,7 +112,15 @@ describe("the job runner", () => {
     const { worker, state, lines } = await started({ backup: held.backup });
     const job = worker.jobs.enqueue("backup", island);
     await eventually(() => held.begun.length === 1, "it begins");
-    worker.fault = ({ path }) => (path === "/v1/poll" ? { status: 503 } : undefined);
+    let refused = 0;
+    worker.fault = ({ path }) => {
+      if (path !== "/v1/poll") return undefined;
+      refused += 1;
+      return { status: 503 };
+    };
+    // The held poll ends by this job, and none comes after it: it cannot tell what the progress is to tell.
+    worker.jobs.enqueue("status", { servers: [] });
+    await eventually(() => refused > 0, "a poll is refused");
     job.lease = newId("lease");
     await eventually(() => state.journal.get(job.id) === undefined, "it is dropped");
     expect(held.stopped).toHaveLength(1);

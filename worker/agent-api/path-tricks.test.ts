@@ -1,13 +1,13 @@
 import { env, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { PART_BYTES_MIN } from "../../schemas/index.ts";
+import { randomNumbers } from "../../schemas/testing/random.ts";
 import type { Env } from "../env.ts";
 import { guildOf } from "../env.ts";
 import type { Guild } from "../guild/guild.ts";
 import { WRITE_EVERY_MS } from "../guild/security-desk.ts";
 import { tablesOf } from "../guild/tables.ts";
 import { snowflake } from "../testing/interactions.ts";
-import { randomNumbers } from "../testing/random.ts";
 import { backupResultOf, serverNamed, TestAgent } from "../testing/test-agent.ts";
 import { trickIn } from "./path-tricks.ts";
 

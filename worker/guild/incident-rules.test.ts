@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { randomNumbers } from "../testing/random.ts";
+import { randomNumbers } from "../../schemas/testing/random.ts";
 import type { IncidentFacts, IncidentKind, IncidentState } from "./incident-rules.ts";
 import { noteIncident, STEP_MS, TELL_EVERY_MS, THRESHOLDS, WHO_MAX } from "./incident-rules.ts";
 

@@ -1,8 +1,8 @@
 import { env } from "cloudflare:test";
 import { expect, it } from "vitest";
+import { randomNumbers } from "../../schemas/testing/random.ts";
 import type { Env } from "../env.ts";
 import { commandBody, envelope, PERMISSION, signed, snowflake, worker } from "../testing/interactions.ts";
-import { randomNumbers } from "../testing/random.ts";
 
 const ROUNDS = 10_000;
 const SEED = Number((env as Env & { FUZZ_SEED?: string }).FUZZ_SEED ?? "20261122");

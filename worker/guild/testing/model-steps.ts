@@ -1,4 +1,5 @@
-import { pick, randomOf } from "./model-random.ts";
+import { randomNumbers } from "../../../schemas/testing/random.ts";
+import { pick } from "./model-random.ts";
 
 /**
  * Steps of a random walk as plain data: what to do, and three numbers from 0 to 1 that say to whom and how. What a number means depends on
@@ -59,7 +60,7 @@ export type Op = keyof typeof WEIGHTS;
 
 /** The steps of one walk. The same seed makes the same steps. */
 export function stepsOf(seed: number, count: number): Step[] {
-  const random = randomOf(seed);
+  const random = randomNumbers(seed);
   const bag = (Object.entries(WEIGHTS) as [Op, number][]).flatMap(([op, weight]) => Array<Op>(Math.round(weight * 5)).fill(op));
   return Array.from({ length: count }, () => {
     const op = pick(bag, random()) ?? "poll";

@@ -1,11 +1,12 @@
 import { env, evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { randomNumbers } from "../../../schemas/testing/random.ts";
 import { guildOf } from "../../env.ts";
 import { snowflake } from "../../testing/interactions.ts";
 import type { Guild } from "../guild.ts";
 import { begin, bounce, claim, deliver, finish, hangUp, poll, progress, replay } from "./model-agents.ts";
 import { drain } from "./model-drain.ts";
 import { cancel, crowd, enqueue, flood, rival, status } from "./model-members.ts";
-import { pick, randomOf } from "./model-random.ts";
+import { pick } from "./model-random.ts";
 import type { Step } from "./model-steps.ts";
 import { World } from "./model-world.ts";
 
@@ -44,7 +45,7 @@ export class WalkFailure extends Error {
 export async function walk(steps: readonly Step[], { silentEnd }: WalkOptions): Promise<void> {
   const guild = snowflake();
   const world = new World(guild);
-  const random = randomOf(1);
+  const random = randomNumbers(1);
   world.discord.random = random;
   world.discord.meanwhile = async () => {
     const drawn = random();
