@@ -19,7 +19,7 @@ export default defineConfig({
       {
         test: { ...node, name: "node", include: ["{agent,schemas,sandbox,scripts,bench,setup,deploy}/**/*.test.ts"], testTimeout: 60_000 },
       },
-      { test: { ...node, name: "e2e", include: ["e2e/*.test.ts"], testTimeout: 180_000, hookTimeout: 120_000, fileParallelism: false } },
+      { test: { ...node, name: "e2e", include: ["e2e/*.test.ts"], testTimeout: 180_000, hookTimeout: 120_000 } },
       {
         test: {
           ...node,
@@ -27,7 +27,6 @@ export default defineConfig({
           include: ["e2e/browser/*.test.ts"],
           testTimeout: 180_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
         },
       },
     ],

@@ -86,6 +86,7 @@ function codesIn(source: string): string[] {
 /** Where an AgentError gets a code that it was given by somebody else, who names it: here it need not be found. */
 const PASSED_ON: Record<string, string[]> = {
   "agent/cli/backup.ts": ["error.code"],
+  "agent/backup/workers/errors.ts": ["code"],
   "agent/control-plane/answers.ts": ["named.code"],
   "agent/control-plane/clock-skew.ts": ["error.code"],
   "agent/state/sqlite.ts": ["code"],

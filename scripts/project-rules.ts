@@ -4,6 +4,7 @@ import { formatProblem } from "../agent/config/config-error.ts";
 import { loadProfiles } from "../agent/config/profiles.ts";
 import { asksTheInternet, isQueryType } from "../agent/monitor/query-types.ts";
 import { ROOT, staleFiles } from "./generated.ts";
+import { staleKernels } from "./kernel-files.ts";
 
 /** Which rooms a room must not import from. */
 const CLOSED_TO: Record<string, string[]> = {
@@ -17,7 +18,8 @@ const CLOSED_TO: Record<string, string[]> = {
 /** Everything that is wrong with the project, in words; empty when all is well. */
 export async function projectProblems(root = ROOT): Promise<string[]> {
   const stale = (await staleFiles(root)).map((file) => `${file} is stale. Run: npm run schemas`);
-  return [...stale, ...(await profileProblems(path.join(root, "games"))), ...(await importProblems(root))];
+  const kernels = (await staleKernels(root)).map((file) => `${file} is stale. Run: npm run kernels`);
+  return [...stale, ...kernels, ...(await profileProblems(path.join(root, "games"))), ...(await importProblems(root))];
 }
 
 /** Profiles must fit their schema, and ask only types that gamedig has and that stay on the local network. */

@@ -103,6 +103,36 @@ const REFUSALS = {
   "archive-incomplete": [422, "The parts do not make up the archive that was announced. Nothing was stored under its name."],
   "part-invalid": [400, "The part's number or size is not valid."],
   "hash-mismatch": [422, "The body does not have the SHA-256 that was announced. Send it again."],
+  // repositories
+  "repository-file-unknown": [404, "There is no such file in this repository."],
+  "repository-file-exists": [
+    403,
+    "The repository has a file of this name with other bytes. It was not touched: files of a repository are never overwritten.",
+  ],
+  "repository-file-mismatch": [400, "The name is not the SHA-256 of the body. Nothing was stored. Send it again."],
+  "repository-file-busy": [503, "The same file is being stored by another request. Try again in a few seconds."],
+  "repository-append-only": [
+    403,
+    "Nothing but locks can be removed from a repository here, so that nobody who breaks into a host can remove its backups.",
+  ],
+  "repository-quota": [
+    507,
+    "The repositories of this Discord server hold {used} of the {quota} that its owners allow, so {more} more do not fit. Everything that is there stays. Let an owner raise `/config set repository_quota`.",
+  ],
+  "range-invalid": [416, "The file is shorter than the range that was asked for."],
+  "credential-invalid": [401, "This credential is not valid here. Copy the whole line from the answer to `/backup credentials`."],
+  "credential-expired": [401, "This credential has run out. An owner of the Discord server makes a new one with `/backup credentials`."],
+  "credential-revoked": [401, "This credential was taken back. An owner of the Discord server makes a new one with `/backup credentials`."],
+  "credential-other-server": [403, "This credential is for the repository of another server."],
+  "credential-read-only": [
+    403,
+    "This credential may only read. An owner of the Discord server makes one that may write with `/backup credentials write:True`.",
+  ],
+  "credential-unknown": [404, "There is no such credential, or it has run out. `/backup credentials-list` shows those that work."],
+  "credential-limit": [
+    409,
+    "There are {limit} credentials that work, which is the most that ReconSync keeps. Take one back with `/backup credentials-revoke` first.",
+  ],
   // requests
   "not-found": [404, "There is nothing at this address."],
   "too-many-requests": [429, "There were too many requests like this from your address. Try again in {seconds} seconds."],

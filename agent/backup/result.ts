@@ -1,11 +1,11 @@
 import type { BackupResult, UploadId } from "../../schemas/index.ts";
 import { AgentError } from "../errors.ts";
 import type { BackupRequest } from "./engine.ts";
-import type { ZipRun } from "./zip-run.ts";
+import type { ZipTally } from "./zip-tally.ts";
 
 /** A backup that is complete and durable in its store. */
 export interface Finished {
-  run: Pick<ZipRun, "files" | "sourceBytes" | "torn" | "warnings" | "consistency">;
+  run: Pick<ZipTally, "files" | "sourceBytes" | "torn" | "warnings" | "consistency">;
   archive: { bytes: number; sha256: string };
   name: string;
   /** Milliseconds since the epoch. */

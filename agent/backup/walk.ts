@@ -3,9 +3,12 @@ import { lstat, readdir, readlink, realpath, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import type { ServerConfig } from "../config/host-config.ts";
 import { AgentError, EXIT } from "../errors.ts";
+import { errorCode } from "./error-code.ts";
 import { createFilter, type PathFilter } from "./globs.ts";
 import { archiveOfPartial } from "./names.ts";
 import type { ArchiveStore } from "./stores/store.ts";
+
+export { errorCode };
 
 /** The parts of a server that decide what is walked. */
 export type WalkedServer = Pick<ServerConfig, "id" | "folder"> & { backup: Pick<ServerConfig["backup"], "include" | "exclude"> };
@@ -168,11 +171,6 @@ export function missing(path: string, error: unknown): MissingEntry {
   }
   if (code === "ENOENT" || code === "ENOTDIR") return { type: "missing", path, reason: "vanished" };
   return { type: "missing", path, reason: "unreadable", detail: code };
-}
-
-/** The `code` that Node gives to errors of the operating system, such as `ENOENT`. */
-export function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
 async function rootOf(server: WalkedServer): Promise<{ real: string; stats: BigIntStats; names: Buffer[] }> {

@@ -13,11 +13,13 @@ import type { ArchiveWriter } from "./stores/store.ts";
 import { makeTemporary } from "./temporary.ts";
 import { TOOL } from "./tool.ts";
 import { nothingToBackUp, scan } from "./walk.ts";
+import { defaultThreads, WorkerPool } from "./workers/pool.ts";
+import { ZipPacker } from "./zip/packer.ts";
 import { ZipRun } from "./zip-run.ts";
 import { ZipWriter } from "./zip-writer.ts";
 
 export interface ZipEngineOptions {
-  /** Where the manifest is written until the archive is complete; the system's temporary folder when absent. */
+  /** Where manifest and directory are kept until the archive is complete; the system's temporary folder when absent. */
   temporaryFolder?: string;
   /** For tests: see `ReadContext`. */
   onRead?: ReadContext["onRead"];
@@ -61,7 +63,7 @@ async function makeBackup(request: BackupRequest, options: ZipEngineOptions): Pr
   try {
     temporary = await makeTemporary(options.temporaryFolder ?? tmpdir(), clock.now(), request.log);
     meter.phase("archiving", source.bytes);
-    return await write(request, options, { name, writer, startedAt, meter, manifestFile: join(temporary, "manifest") });
+    return await write(request, options, { name, writer, startedAt, meter, temporary, sourceBytes: source.bytes });
   } catch (error) {
     await writer.abort();
     throw error;
@@ -88,13 +90,17 @@ interface Begun {
   writer: ArchiveWriter;
   startedAt: number;
   meter: ProgressMeter;
-  manifestFile: string;
+  /** A folder for what has to be kept aside. */
+  temporary: string;
+  /** As counted beforehand. */
+  sourceBytes: number;
 }
 
 /** Writes archive and manifest, and commits both. */
 async function write(request: BackupRequest, options: ZipEngineOptions, begun: Begun): Promise<Finished> {
   const { server, clock, note, log } = request;
-  const { name, startedAt, manifestFile } = begun;
+  const { name, startedAt } = begun;
+  const manifestFile = join(begun.temporary, "manifest");
   const manifest = new ManifestWriter(manifestFile, {
     type: "header",
     format: "reconsync-manifest",
@@ -119,18 +125,34 @@ async function write(request: BackupRequest, options: ZipEngineOptions, begun: B
 }
 
 /** Puts everything that the walk finds into the archive and the manifest. */
-async function fill(request: BackupRequest, options: ZipEngineOptions, { writer, meter }: Begun, manifest: ManifestWriter) {
+async function fill(request: BackupRequest, { onRead }: ZipEngineOptions, begun: Begun, manifest: ManifestWriter) {
   const { server, store, signal, clock } = request;
-  const zip = new ZipWriter(writer.body, { level: server.backup.compression, signal });
+  const { meter } = begun;
+  const zip = new ZipWriter(begun.writer.body, { signal, spillFile: join(begun.temporary, "directory") });
+  const pool = new WorkerPool(threadsFor(begun.sourceBytes));
+  // A backup that was cancelled does not wait for threads that are in the middle of a file.
+  const stop = () => void pool.close();
+  signal.addEventListener("abort", stop, { once: true });
   try {
-    const context: ReadContext = { clock, signal, onRead: options.onRead, onBytes: (bytes) => meter.addBytes(bytes) };
-    const run = new ZipRun({ zip, manifest, meter, context });
+    const packer = new ZipPacker(zip, pool, { level: server.backup.compression, onRead });
+    const context: ReadContext = { clock, signal, onRead, onBytes: (bytes) => meter.addBytes(bytes) };
+    const run = new ZipRun({ zip, packer, manifest, meter, context });
     await run.addAll(server, store);
-    if (run.isEmpty()) throw nothingToBackUp(server);
+    if (run.tally.isEmpty()) throw nothingToBackUp(server);
     if (store.type === "r2") meter.phase("uploading");
-    return { run, archive: await zip.finish() };
+    return { run: run.tally, archive: await zip.finish() };
   } catch (error) {
     await zip.destroy();
     throw error;
+  } finally {
+    signal.removeEventListener("abort", stop);
+    await pool.close();
   }
+}
+
+/** A thread takes some 40 ms to start, in which another reads and packs this many bytes. */
+const BYTES_A_THREAD = 4 * 1024 * 1024;
+
+function threadsFor(sourceBytes: number): number {
+  return Math.max(1, Math.min(defaultThreads(), Math.ceil(sourceBytes / BYTES_A_THREAD)));
 }

@@ -1,178 +1,154 @@
-import type { Consistency, TornFile } from "../../schemas/index.ts";
-import { TORN_FILES_NAMED_MAX } from "../../schemas/index.ts";
-import type { ManifestEntry, ManifestFooter } from "../../schemas/manifest.ts";
+import type { ManifestEntry } from "../../schemas/manifest.ts";
 import { isCompressible } from "./compressible.ts";
 import type { ManifestWriter } from "./manifest.ts";
 import type { ProgressMeter } from "./progress.ts";
-import { type ReadContext, readSmall, SMALL_FILE_BYTES, streamLarge } from "./read-file.ts";
+import { type ReadContext, SMALL_FILE_BYTES, streamLarge } from "./read-file.ts";
 import type { ArchiveStore } from "./stores/store.ts";
 import { type MissingEntry, missing, type WalkEntry, type WalkedServer, walk } from "./walk.ts";
-import type { ZipEntryRecord } from "./zip-internals.ts";
-import type { ZipWriter } from "./zip-writer.ts";
+import type { BatchItem } from "./zip/batch.ts";
+import { PATH_BYTES_MAX } from "./zip/format.ts";
+import type { SettledEntry, ZipPacker } from "./zip/packer.ts";
+import { ZipTally } from "./zip-tally.ts";
+import type { ZipEntry, ZipWriter } from "./zip-writer.ts";
 
+type PackedEntry = Exclude<WalkEntry, MissingEntry>;
 type FileEntry = WalkEntry & { type: "file" };
 type FileLine = ManifestEntry & { type: "file" };
 
-/** A large file whose first copy is not good: it is read again when all else is done. */
-interface SecondRead {
-  entry: FileEntry;
-  record: ZipEntryRecord;
+/** A copy of a large file in the archive that no directory names yet. */
+interface Copy {
+  entry: ZipEntry;
   line: FileLine;
 }
 
 export interface ZipRunParts {
   zip: ZipWriter;
+  packer: ZipPacker;
   manifest: ManifestWriter;
   meter: ProgressMeter;
   context: ReadContext;
 }
 
-/** Paths are told in results up to this length (`tornFile` in schemas/jobs.ts), in characters. */
-const PATH_TOLD_MAX = 500;
-/** A path in a warning is cut to this length, in characters, and a warning to the other (`backupResult` there). */
-const PATH_WARNED_MAX = 100;
-const WARNING_MAX = 300;
-/** A zip entry keeps the length of its path in 16 bits; a folder's path gets a `/` at its end. */
-const PATH_BYTES_MAX = 65_535;
+/** Small things go to a worker thread in batches: up to so many, and up to so many bytes with the last one. */
+const BATCH_ITEMS = 128;
+const BATCH_BYTES = 1024 * 1024;
 
-const count = (number: number, one: string, many: string) => `${number} ${number === 1 ? one : many}`;
-
-/** One backup's way through the tree: what went into the archive, and what did not. */
+/** One backup's way through the tree: what goes into the archive, and what does not. */
 export class ZipRun {
+  readonly tally = new ZipTally();
   readonly #parts: ZipRunParts;
-  readonly #again: SecondRead[] = [];
-  readonly #named: TornFile[] = [];
-  readonly #counts = { files: 0, directories: 0, symlinks: 0, missing: 0, torn: 0, sourceBytes: 0 };
-  #tornOrGone = 0;
-  #special = 0;
-  #unreadable = 0;
-  #firstUnreadable: string | undefined;
+  #batch: WalkEntry[] = [];
+  #batchBytes = 0;
+  /** Files that were small when they were seen. */
+  readonly #grown: FileEntry[] = [];
+  /** Large files whose first copy is not good. */
+  readonly #torn: { entry: FileEntry; first: Copy }[] = [];
 
   constructor(parts: ZipRunParts) {
     this.#parts = parts;
   }
 
   async addAll(server: WalkedServer, store: Pick<ArchiveStore, "folder">): Promise<void> {
-    const { signal } = this.#parts.context;
-    for await (const entry of walk(server, { store, signal })) {
-      signal.throwIfAborted();
-      await this.#add(entry);
-    }
-    for (const second of this.#again) {
-      signal.throwIfAborted();
-      await this.#readAgain(second);
-    }
-  }
-
-  isEmpty(): boolean {
-    return this.#counts.files + this.#counts.symlinks === 0;
-  }
-
-  consistency(): Consistency {
-    return this.#tornOrGone === 0 ? "stable" : "torn";
-  }
-
-  get files(): number {
-    return this.#counts.files;
-  }
-
-  get sourceBytes(): number {
-    return this.#counts.sourceBytes;
-  }
-
-  /** Files that are torn, vanished or unreadable: the first few by name, and how many in all. */
-  get torn(): { named: TornFile[]; count: number } {
-    return { named: this.#named, count: this.#tornOrGone };
-  }
-
-  /** What people should know although the backup succeeded, in words. */
-  warnings(): string[] {
-    const warnings: string[] = [];
-    if (this.#unreadable > 0) {
-      warnings.push(
-        `${count(this.#unreadable, "file or folder", "files or folders")} could not be read and so not be backed up; the first: ${this.#firstUnreadable}.`,
-      );
-    }
-    if (this.#special > 0) {
-      warnings.push(
-        `${count(this.#special, "special file", "special files")} (sockets, FIFOs, devices) left out: they have no content to keep.`,
-      );
-    }
-    return warnings.map((text) => text.slice(0, WARNING_MAX));
-  }
-
-  footer(archive: { bytes: number; sha256: string }, durationMs: number): ManifestFooter {
-    const counts = { ...this.#counts, archiveBytes: archive.bytes, sha256: archive.sha256, durationMs };
-    return { type: "footer", consistency: this.consistency(), ...counts };
+    const { packer, context } = this.#parts;
+    for await (const entry of walk(server, { store, signal: context.signal })) await this.#add(entry);
+    await this.#sendBatch();
+    await packer.drain();
+    for (const entry of this.#grown) await this.#addLarge(entry);
+    await packer.drain();
+    for (const { entry, first } of this.#torn) await this.#readAgain(entry, first);
+    await packer.drain();
   }
 
   async #add(entry: WalkEntry): Promise<void> {
-    const { zip, manifest } = this.#parts;
-    if (entry.type === "missing") return this.#recordMissing(entry);
-    const { path, mtime, mode } = entry;
-    if (Buffer.byteLength(path) >= PATH_BYTES_MAX) {
-      return this.#recordMissing({ type: "missing", path, reason: "unreadable", detail: "its path is too long for a zip archive" });
+    this.#parts.context.signal.throwIfAborted();
+    if (entry.type === "file" && entry.bytes > SMALL_FILE_BYTES && fits(entry.path)) {
+      // What comes before it goes before it.
+      await this.#sendBatch();
+      return this.#addLarge(entry);
     }
-    if (entry.type === "file") return this.#addFile(entry);
-    if (entry.type === "directory") {
-      await zip.directory(entry);
-      this.#counts.directories += 1;
-      return manifest.write({ type: "directory", path, mtime, mode });
-    }
-    await zip.symlink(entry, entry.target);
-    this.#counts.symlinks += 1;
-    return manifest.write({ type: "symlink", path, target: entry.target, mtime, mode });
+    this.#batch.push(entry);
+    this.#batchBytes += entry.type === "file" ? entry.bytes : 0;
+    if (this.#batch.length >= BATCH_ITEMS || this.#batchBytes >= BATCH_BYTES) await this.#sendBatch();
   }
 
-  async #addFile(entry: FileEntry): Promise<void> {
-    const { zip, context } = this.#parts;
-    if (entry.bytes > SMALL_FILE_BYTES) return this.#addLarge(entry);
-    const read = await this.#attempt(entry.path, () => readSmall(entry.location, context));
-    if ("type" in read) return this.#recordMissing(read);
-    if (read.kind === "large") return this.#addLarge(entry);
-    const { path, mode } = entry;
-    const mtime = Number(read.stats.mtimeMs);
-    await zip.file({ path, mode, mtime }, read.content, { store: !isCompressible(path) });
-    const torn = read.changed ? ("changed" as const) : undefined;
-    await this.#recordFile({ type: "file", path, bytes: read.content.length, mtime, mode, sha256: read.sha256, torn });
+  async #sendBatch(): Promise<void> {
+    const [entries, bytes] = [this.#batch, this.#batchBytes];
+    if (entries.length === 0) return;
+    this.#batch = [];
+    this.#batchBytes = 0;
+    await this.#parts.packer.batch(entries.flatMap(itemsOf), bytes, async (settled) => {
+      let next = 0;
+      for (const entry of entries) {
+        if (entry.type === "missing") await this.#record(entry);
+        else if (!fits(entry.path)) await this.#record(tooLong(entry.path));
+        else await this.#settle(entry, settled[next++]);
+      }
+    });
+  }
+
+  async #settle(entry: PackedEntry, settled: SettledEntry | undefined): Promise<void> {
+    if (settled === undefined) throw new Error(`the batch has no answer for ${entry.path}`);
+    if (settled.kind === "failed") return this.#record(missing(entry.path, Object.assign(new Error(settled.message), settled)));
+    if (settled.kind === "large") {
+      if (entry.type === "file") this.#grown.push(entry);
+      return;
+    }
+    await this.#parts.zip.list(settled.entry);
+    const { path, mode, mtime } = settled.entry.item;
+    if (entry.type === "directory") return this.#record({ type: "directory", path, mtime, mode });
+    if (entry.type === "symlink") return this.#record({ type: "symlink", path, target: entry.target, mtime, mode });
+    const { size } = settled.entry.content;
+    const torn = settled.changed ? ("changed" as const) : undefined;
+    this.#parts.meter.addBytes(size);
+    await this.#record({ type: "file", path, bytes: size, mtime, mode, sha256: settled.sha256, torn });
   }
 
   async #addLarge(entry: FileEntry): Promise<void> {
-    const copy = await this.#stream(entry);
-    if ("type" in copy) return this.#recordMissing(copy);
-    if (copy.line.torn === undefined) return this.#recordFile(copy.line);
-    // The game is more likely quiet when the rest of the tree is done.
-    this.#again.push({ entry, ...copy });
-    this.#parts.meter.addTotal(copy.line.bytes);
+    const gone = await this.#stream(entry, async (copy) => {
+      if (copy.line.torn === undefined) return this.#keep(copy);
+      // The game is more likely quiet when the rest of the tree is done.
+      this.#torn.push({ entry, first: copy });
+      this.#parts.meter.addTotal(copy.line.bytes);
+    });
+    if (gone !== undefined) this.#parts.packer.inTurn(() => this.#record(gone));
   }
 
-  async #readAgain({ entry, record, line }: SecondRead): Promise<void> {
-    const { zip } = this.#parts;
-    const copy = await this.#stream(entry);
-    if ("type" in copy) {
-      // The first copy is all there is.
-      return this.#recordFile({ ...line, torn: copy.reason === "vanished" ? "vanished" : "unreadable" });
-    }
-    const worse = copy.line.torn === "unreadable" && line.torn !== "unreadable";
-    zip.drop(worse ? copy.record : record);
-    await this.#recordFile(worse ? line : copy.line);
+  async #readAgain(entry: FileEntry, first: Copy): Promise<void> {
+    const gone = await this.#stream(entry, async (copy) => {
+      const worse = copy.line.torn === "unreadable" && first.line.torn !== "unreadable";
+      await this.#keep(worse ? first : copy);
+    });
+    if (gone === undefined) return;
+    // The first copy is all there is.
+    const torn = gone.reason === "vanished" ? ("vanished" as const) : ("unreadable" as const);
+    this.#parts.packer.inTurn(() => this.#keep({ ...first, line: { ...first.line, torn } }));
   }
 
-  async #stream({ path, location, mode }: FileEntry): Promise<{ record: ZipEntryRecord; line: FileLine } | MissingEntry> {
-    const { zip, context } = this.#parts;
+  /** Decides that this copy of a file is the one that counts. */
+  async #keep({ entry, line }: Copy): Promise<void> {
+    await this.#parts.zip.list(entry);
+    await this.#record(line);
+  }
+
+  /** Streams a file into the archive; `settle` gets the copy when all of it is there. Answers what is wrong when it cannot be opened. */
+  async #stream({ path, location, mode }: FileEntry, settle: (copy: Copy) => Promise<void>): Promise<MissingEntry | undefined> {
+    const { packer, context } = this.#parts;
+    context.signal.throwIfAborted();
     const file = await this.#attempt(path, () => streamLarge(location, context));
     if ("type" in file) return file;
     const mtime = Number(file.stats.mtimeMs);
+    const stream = { read: (memory: Buffer) => file.read(memory), sizeMax: Number(file.stats.size), store: !isCompressible(path) };
     try {
-      const record = await zip.file({ path, mode, mtime }, file.pieces, { store: !isCompressible(path) });
-      const { bytes, sha256, torn } = file.outcome();
-      return { record, line: { type: "file", path, bytes, mtime, mode, sha256, torn } };
+      await packer.stream({ type: "file", path, mode, mtime }, stream, async (entry) => {
+        const { bytes, sha256, torn } = file.outcome();
+        await settle({ entry, line: { type: "file", path, bytes, mtime, mode, sha256, torn } });
+      });
     } finally {
       await file.close();
     }
   }
 
-  /** Tries to open or read something. What is wrong with the file is an answer; anything else is thrown. */
+  /** Tries to open something. What is wrong with the file is an answer; anything else is thrown. */
   async #attempt<T>(path: string, work: () => Promise<T>): Promise<T | MissingEntry> {
     try {
       return await work();
@@ -182,31 +158,26 @@ export class ZipRun {
     }
   }
 
-  async #recordFile(line: FileLine): Promise<void> {
+  async #record(line: ManifestEntry): Promise<void> {
     const { manifest, meter } = this.#parts;
-    this.#counts.files += 1;
-    this.#counts.sourceBytes += line.bytes;
-    if (line.torn !== undefined) {
-      this.#counts.torn += 1;
-      this.#nameTorn(line.path, line.torn);
-    }
-    meter.addFile();
+    this.tally.add(line);
+    if (line.type === "file") meter.addFile();
     await manifest.write(line);
   }
+}
 
-  async #recordMissing(entry: MissingEntry): Promise<void> {
-    this.#counts.missing += 1;
-    if (entry.reason === "special") this.#special += 1;
-    else this.#nameTorn(entry.path, entry.reason);
-    if (entry.reason === "unreadable") {
-      this.#unreadable += 1;
-      this.#firstUnreadable ??= `${entry.path.slice(0, PATH_WARNED_MAX)} (${entry.detail ?? "no reason known"})`;
-    }
-    await this.#parts.manifest.write(entry);
-  }
+function itemsOf(entry: WalkEntry): BatchItem[] {
+  if (entry.type === "missing" || !fits(entry.path)) return [];
+  const { path, mtime, mode } = entry;
+  if (entry.type === "directory") return [{ type: "directory", path, mtime, mode }];
+  if (entry.type === "symlink") return [{ type: "symlink", path, mtime, mode, target: entry.target }];
+  return [{ type: "file", path, mtime, mode, location: entry.location, store: !isCompressible(path) }];
+}
 
-  #nameTorn(path: string, reason: TornFile["reason"]): void {
-    this.#tornOrGone += 1;
-    if (this.#named.length < TORN_FILES_NAMED_MAX) this.#named.push({ path: path.slice(0, PATH_TOLD_MAX), reason });
-  }
+function fits(path: string): boolean {
+  return Buffer.byteLength(path) <= PATH_BYTES_MAX;
+}
+
+function tooLong(path: string): MissingEntry {
+  return { type: "missing", path, reason: "unreadable", detail: "its path is too long for a zip archive" };
 }

@@ -1,127 +1,127 @@
 import { createHash } from "node:crypto";
-import { Readable, Transform, type Writable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { ZipArchive } from "archiver";
-import { takeHold, type ZipEntryRecord, type ZipInternals } from "./zip-internals.ts";
+import type { Writable } from "node:stream";
+import { finished } from "node:stream/promises";
+import { CentralDirectory } from "./zip/central-directory.ts";
+import { centralHeader, endRecords, type Streamed, type ZipContent, type ZipItem } from "./zip/format.ts";
 
-export interface ZipItem {
-  /** As the file is called, with `/`, whatever else stands in it. */
-  path: string;
-  /** Milliseconds since the epoch. */
-  mtime: number;
-  /** Permission bits. */
-  mode: number;
+/** An entry that was appended. */
+export interface ZipEntry {
+  item: ZipItem;
+  content: ZipContent;
+  /** Where it begins in the archive. */
+  offset: number;
+  streamed?: Streamed;
 }
 
-/** Deflate gives its output in pieces of this size, in bytes. */
-const DEFLATE_CHUNK_BYTES = 64 * 1024;
+export interface ZipWriterOptions {
+  signal: AbortSignal;
+  /** Where a large directory is kept until the end. Must not exist yet; its owner removes it. */
+  spillFile: string;
+}
 
-/** A zip archive on its way into `sink`: entries are appended one after the other, and each call waits until there is room for more. */
+/** Pieces below this size are gathered into writes of about this size, in bytes. */
+const GATHER_BYTES = 256 * 1024;
+
+/**
+ * The bytes of a zip archive on their way into `sink`, and the list of its entries. Each call waits until the sink has taken what it was
+ * given. When the signal fires, or the sink fails, every call rejects, and the sink is destroyed. One call at a time.
+ *
+ * An entry that was appended and never listed stays in the archive as a gap, which readers skip, since they go by the directory.
+ */
 export class ZipWriter {
-  readonly #archive: ZipArchive;
-  readonly #internals: ZipInternals;
+  readonly #sink: Writable;
+  readonly #directory: CentralDirectory;
+  readonly #signal: AbortSignal;
   readonly #hash = createHash("sha256");
   readonly #flow: Promise<void>;
-  #bytes = 0;
+  readonly #gathered = Buffer.allocUnsafeSlow(GATHER_BYTES);
+  #gatheredBytes = 0;
+  #offset = 0;
   #failure: { error: unknown } | undefined;
   #reject: ((error: unknown) => void) | undefined;
 
-  /** `level` is deflate's, 0 to 9. When the signal fires, or the sink fails, every call rejects. */
-  constructor(sink: Writable, { level, signal }: { level: number; signal: AbortSignal }) {
-    this.#archive = new ZipArchive({ zlib: { level, chunkSize: DEFLATE_CHUNK_BYTES } });
-    this.#internals = takeHold(this.#archive);
-    const tap = new Transform({
-      transform: (chunk: Buffer, _encoding, done) => {
-        this.#hash.update(chunk);
-        this.#bytes += chunk.length;
-        done(null, chunk);
-      },
-    });
-    this.#flow = pipeline(this.#archive, tap, sink, { signal });
+  constructor(sink: Writable, { signal, spillFile }: ZipWriterOptions) {
+    this.#sink = sink;
+    this.#signal = signal;
+    this.#directory = new CentralDirectory(spillFile);
+    this.#flow = finished(sink);
     this.#flow.catch((error: unknown) => this.#fail(error));
-    this.#archive.on("warning", (error) => this.#fail(error));
+    signal.addEventListener("abort", this.#abort, { once: true });
+    if (signal.aborted) this.#abort();
   }
 
-  /** Appends a file. `store` leaves it uncompressed. */
-  async file(item: ZipItem, content: Buffer | AsyncIterable<Buffer>, { store }: { store: boolean }): Promise<ZipEntryRecord> {
-    if (Buffer.isBuffer(content)) return this.#append(item, "file", content, { store });
-    const source = Readable.from(content, { objectMode: false });
-    // archiver does not listen to its sources.
-    source.once("error", (error) => this.#fail(error));
-    try {
-      return await this.#append(item, "file", source, { store });
-    } finally {
-      // When the archive has failed nobody reads on: the source is told, so that it closes its file.
-      source.destroy();
-    }
+  /** How many bytes were appended. */
+  get offset(): number {
+    return this.#offset;
   }
 
-  async directory(item: ZipItem): Promise<void> {
-    await this.#append({ ...item, path: `${item.path}/` }, "directory", Buffer.alloc(0), {});
+  /** Appends bytes. When this resolves, their memory may be used for something else. */
+  async append(bytes: Uint8Array): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    this.#offset += bytes.length;
+    if (this.#gatheredBytes + bytes.length > GATHER_BYTES) await this.#flush();
+    if (bytes.length >= GATHER_BYTES) return this.#write(bytes);
+    this.#gathered.set(bytes, this.#gatheredBytes);
+    this.#gatheredBytes += bytes.length;
   }
 
-  async symlink(item: ZipItem, target: string): Promise<void> {
-    await this.#append(item, "symlink", Buffer.alloc(0), { linkname: target });
-  }
-
-  /** Takes an entry out of the directory, since a newer copy was appended. */
-  drop(entry: ZipEntryRecord): void {
-    this.#internals.drop(entry);
+  /** Puts an entry into the directory. */
+  async list({ item, content, offset, streamed }: ZipEntry): Promise<void> {
+    await this.#directory.add(centralHeader(item, content, offset, streamed));
   }
 
   /** Writes the directory and resolves when the sink has taken everything: size and SHA-256 (hex) of the archive. */
   async finish(): Promise<{ bytes: number; sha256: string }> {
-    if (this.#failure !== undefined) throw this.#failure.error;
-    this.#archive.finalize().catch((error: unknown) => this.#fail(error));
+    const { entries, bytes } = this.#directory;
+    const offset = this.#offset;
+    for await (const piece of this.#directory.pieces()) await this.append(piece);
+    await this.append(endRecords({ entries, bytes, offset }));
+    await this.#flush();
+    this.#sink.end();
     await this.#flow;
-    return { bytes: this.#bytes, sha256: this.#hash.digest("hex") };
+    await this.#release();
+    return { bytes: this.#offset, sha256: this.#hash.digest("hex") };
   }
 
-  /** Resolves when nothing flows any more, whether it ended well or not. */
-  async settled(): Promise<void> {
-    await this.#flow.catch(() => undefined);
-  }
-
-  /** Stops at once; what the sink has got so far is of no use. */
+  /** Stops at once; what the sink has got so far is of no use. Resolves when nothing flows any more. */
   async destroy(): Promise<void> {
-    this.#archive.destroy(new Error("the archive was given up"));
-    await this.settled();
+    this.#sink.destroy();
+    await this.#flow.catch(() => undefined);
+    await this.#release();
   }
 
-  async #append(
-    item: ZipItem,
-    type: "file" | "directory" | "symlink",
-    source: Buffer | Readable,
-    options: { store?: boolean; linkname?: string },
-  ): Promise<ZipEntryRecord> {
-    await this.#unlessFailed(
-      () =>
-        new Promise<void>((resolve) => {
-          this.#internals.prepare(item.path, item.mtime);
-          this.#archive.once("entry", () => resolve());
-          // The name only has to be one that archiver leaves alone: the real one is set by `prepare`.
-          const data = { ...options, name: type === "directory" ? "entry/" : "entry", type, date: new Date(item.mtime), mode: item.mode };
-          this.#archive.append(source, data);
-        }),
-    );
-    const record = this.#internals.current();
-    await this.#unlessFailed(() => this.#internals.drained());
-    return record;
+  async #flush(): Promise<void> {
+    if (this.#gatheredBytes === 0) return;
+    const bytes = this.#gathered.subarray(0, this.#gatheredBytes);
+    this.#gatheredBytes = 0;
+    await this.#write(bytes);
   }
 
-  /** Waits for something that never comes when the archive has failed. One call at a time. */
-  async #unlessFailed(work: () => Promise<void>): Promise<void> {
+  async #write(bytes: Uint8Array): Promise<void> {
+    this.#hash.update(bytes);
     await new Promise<void>((resolve, reject) => {
       if (this.#failure !== undefined) return reject(this.#failure.error);
       this.#reject = reject;
-      work().then(resolve, reject);
+      // After an error the sink ends, and `#fail` gets the first cause; this callback may only be told that the sink was destroyed.
+      this.#sink.write(bytes, (error) => {
+        if (!error) resolve();
+      });
     });
     this.#reject = undefined;
   }
 
+  readonly #abort = (): void => {
+    const { reason } = this.#signal;
+    this.#sink.destroy(reason instanceof Error ? reason : new Error(String(reason)));
+  };
+
   #fail(error: unknown): void {
     this.#failure ??= { error };
     this.#reject?.(error);
-    this.#archive.destroy(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  async #release(): Promise<void> {
+    this.#signal.removeEventListener("abort", this.#abort);
+    await this.#directory.close();
   }
 }

@@ -8,6 +8,7 @@ import { backupCommand } from "./backup.ts";
 import { checkCommand } from "./check.ts";
 import { enrollCommand } from "./enroll.ts";
 import { type Io, printJson, printLine } from "./io.ts";
+import { addRepositoryCommands } from "./repository/commands.ts";
 import { rotateCommand } from "./rotate.ts";
 import { runCommand } from "./run.ts";
 import { addServiceCommands } from "./service.ts";
@@ -73,6 +74,7 @@ function build(io: Io, exit: (code: number) => void): Command {
     .option("--manifest <file>", "its manifest (default: beside the archive)")
     .option("--json", "answer in JSON")
     .action(async (archive, options) => exit(await verifyCommand(archive, options, io)));
+  addRepositoryCommands(program, io, exit);
   addServiceCommands(program, io, exit);
   addSetupCommand(program, io);
   program

@@ -295,8 +295,9 @@ test("files that are of no concern cause no reading", async () => {
   const folder = await folderWith(config("a"));
   const { loads, file, becomes } = await reloading(folder, { clock: new EventsOnlyClock(500) });
   for (const name of ["state.db", "state.db-wal", "other.yaml"]) await writeFile(path.join(folder, name), "x");
-  await writeFile(file, config("a"));
-  await writeFile(file, config("b"));
+  // In one step, so that no half of it is ever there to be read.
+  await writeFile(path.join(folder, "config.yaml.new"), config("b"));
+  await rename(path.join(folder, "config.yaml.new"), file);
   await becomes("b");
   expect(loads()).toBe(1);
 });

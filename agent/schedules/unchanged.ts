@@ -13,6 +13,8 @@ import { contentFileOf, forgetContent, statOf, storeKey, TICK_MAX_MS } from "./c
 
 /** Asking for a backup in R2 may take so long, in milliseconds. */
 const ASK_TIMEOUT_MS = 15_000;
+/** Files are read in pieces of this size, in bytes. */
+const READ_BYTES = 256 * 1024;
 
 export interface UnchangedDeps {
   stateFile: string;
@@ -106,8 +108,9 @@ async function sameBytes(server: ServerConfig, content: ContentFile, { clock }: 
 async function hashOf(location: string, clock: Clock, signal: AbortSignal): Promise<{ sha256: string; stat: string | null } | undefined> {
   try {
     const file = await streamLarge(location, { clock, signal });
+    const memory = Buffer.allocUnsafe(READ_BYTES);
     try {
-      for await (const _piece of file.pieces) signal.throwIfAborted();
+      while ((await file.read(memory)) > 0) signal.throwIfAborted();
       const { sha256, torn } = file.outcome();
       const settled = Number(file.stats.ctimeMs) < clock.now() - TICK_MAX_MS;
       return torn === undefined ? { sha256, stat: settled ? statOf(file.stats) : null } : undefined;

@@ -25,7 +25,10 @@ export class Meter {
   #alarmAt: number | null = null;
 
   request(method: string, path: string): void {
-    const route = `${method} ${path.replace(/\/(?:job|upload)_[^/]+/g, "/:id").replace(/\/parts\/\d+/, "/parts/:number")}`;
+    const route = `${method} ${path
+      .replace(/\/(?:job|upload)_[^/]+/g, "/:id")
+      .replace(/\/parts\/\d+/, "/parts/:number")
+      .replace(/(\/v1\/repositories)\/[^/]+(\/[a-z]+)?(\/[0-9a-f]{64})?/, "$1/:server$2")}`;
     this.#counts.workerRequests += 1;
     this.#routes[route] = { times: (this.#routes[route]?.times ?? 0) + 1, lastAt: Date.now() };
   }

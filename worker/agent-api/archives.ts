@@ -12,6 +12,7 @@ import type { UploadTarget } from "../guild/archive-desk.ts";
 import type { Refusal } from "../refusals.ts";
 import { isRefusal, refuse } from "../refusals.ts";
 import { manifestKey } from "../repositories/archives.ts";
+import { isHashMismatch } from "../repositories/r2-errors.ts";
 import type { AgentEnv } from "./access.ts";
 import { readBody, readParam, refused } from "./access.ts";
 import { hex } from "./tenant.ts";
@@ -68,8 +69,7 @@ export async function putManifest(c: C): Promise<Response> {
       httpMetadata: { contentType: "application/gzip" },
     });
   } catch (error) {
-    // R2 names its checksum error only in words.
-    if (error instanceof Error && /SHA-256|BadDigest|checksum/i.test(error.message)) return refused(c, refuse("hash-mismatch"));
+    if (isHashMismatch(error)) return refused(c, refuse("hash-mismatch"));
     throw error;
   }
   return c.json({ bytes: length });

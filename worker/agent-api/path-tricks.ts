@@ -7,7 +7,7 @@ export interface PathTrick {
 }
 
 /** Names that become part of a path, a key or an id: an agent of ours never sends one that could leave its place. */
-const FIELDS: ReadonlySet<string> = new Set(["id", "server", "name", "archive", "upload", "job", "lease"]);
+const FIELDS: ReadonlySet<string> = new Set(["id", "server", "type", "name", "archive", "upload", "job", "lease"]);
 /** Two dots, a slash of either kind, a control character, or one of them percent-encoded. */
 const TRICK = /\.\.|[/\\\p{Cc}]|%(?:2e|2f|5c|[01][0-9a-f]|7f)/iu;
 /** Only the beginning is looked at and kept. */

@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { repositories } from "../repositories/routes.ts";
 import type { AgentEnv } from "./access.ts";
 import { enrolledOnly } from "./access.ts";
 import * as archives from "./archives.ts";
@@ -11,6 +12,8 @@ import { rotate } from "./rotate.ts";
 export const agentApi = new Hono<AgentEnv>()
   .post("/enroll", enroll)
   .post("/token", token)
+  // Before the rest: the `restic` program comes here too, with credentials of its own.
+  .route("/repositories", repositories)
   .use("/*", enrolledOnly)
   .post("/rotate", rotate)
   .post("/poll", poll)

@@ -44,7 +44,8 @@ export function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-async function mac(secret: string, text: string): Promise<Uint8Array> {
+/** HMAC-SHA-256 of a text. */
+export async function mac(secret: string, text: string): Promise<Uint8Array> {
   const key = await crypto.subtle.importKey("raw", encoder.encode(secret), { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
   return new Uint8Array(await crypto.subtle.sign("HMAC", key, encoder.encode(text)));
 }
@@ -56,7 +57,8 @@ function fromBase36(digits: string): string | null {
   return value < 1n << 64n ? value.toString() : null;
 }
 
-function sameText(a: string, b: string): boolean {
+/** Compares in a time that does not tell where they differ. */
+export function sameText(a: string, b: string): boolean {
   const [left, right] = [encoder.encode(a), encoder.encode(b)];
   return left.byteLength === right.byteLength && crypto.subtle.timingSafeEqual(left, right);
 }

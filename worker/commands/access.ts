@@ -14,7 +14,7 @@ import { choice, completed, roleOrMember, serverOption } from "./options.ts";
 const CHOICES_MAX = 25;
 const CHOICE_LENGTH_MAX = 100;
 const GRANT_PATTERN = /^[0-9]{1,9}$/;
-const COMMAND_PATTERN = /^[a-z]{1,32}( [a-z]{1,32}){0,2}$/;
+const COMMAND_PATTERN = /^[a-z-]{1,32}( [a-z-]{1,32}){0,2}$/;
 
 /** `/access grant`, `revoke` and `list`: which roles and members have which tier, for which commands and servers. */
 export function access(commands: () => readonly Command[]): Command[] {

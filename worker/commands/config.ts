@@ -3,10 +3,11 @@ import { COLOURS, message } from "../discord/message.ts";
 import { formatter } from "../discord/text.ts";
 import { rateLimitText } from "../guild/rate-rules.ts";
 import type { SettingKey, Settings } from "../guild/settings-rules.ts";
+import { QUOTA_GB_MAX } from "../guild/settings-rules.ts";
 import type { Choice } from "../guild/views.ts";
 import { isRefusal } from "../refusals.ts";
 import { command } from "./command.ts";
-import { channel, choice, completed, text } from "./options.ts";
+import { channel, choice, completed, integer, text } from "./options.ts";
 
 const CHOICES_MAX = 25;
 /** A few languages to choose from; any other tag can be typed. */
@@ -39,7 +40,9 @@ export const configView = command({
   options: {},
   async run({ guild, ask }) {
     const settings = await guild.settings(ask);
-    return isRefusal(settings) ? settings : { kind: "message", ephemeral: true, body: message(view("Settings", settings)) };
+    if (isRefusal(settings)) return settings;
+    const usage = await guild.repositoryUsage(ask, null);
+    return isRefusal(usage) ? usage : { kind: "message", ephemeral: true, body: message(view("Settings", settings, usage)) };
   },
 });
 
@@ -58,6 +61,7 @@ export const configSet = command({
     looking: text("How often a member may look: COUNT/SECONDS, such as 5/30", false, LIMIT_LENGTH_MAX),
     acting: text("How often a member may act: COUNT/SECONDS, such as 3/60", false, LIMIT_LENGTH_MAX),
     danger: text("How often for what cannot be taken back: COUNT/SECONDS, such as 1/120", false, LIMIT_LENGTH_MAX),
+    repository_quota: integer("GB that all repositories together may hold in R2", false, 1, QUOTA_GB_MAX),
     reset: choice("Take one setting back to its default", false, {
       "notice-channel": "Notices channel",
       "backup-channel": "Backups channel",
@@ -66,6 +70,7 @@ export const configSet = command({
       "limit-query": "Limit for looking",
       "limit-act": "Limit for acting",
       "limit-danger": "Limit for danger",
+      "repository-quota": "Quota of the repositories",
     }),
   },
   async run({ guild, ask }, given) {
@@ -77,6 +82,7 @@ export const configSet = command({
       ["limit-query", given.looking],
       ["limit-act", given.acting],
       ["limit-danger", given.danger],
+      ["repository-quota", given.repository_quota?.toString()],
     ];
     if (given.reset !== undefined) changes.push([given.reset, null]);
     const settings = await guild.setSettings(ask, Object.fromEntries(changes.filter(([, value]) => value !== undefined)));
@@ -84,7 +90,7 @@ export const configSet = command({
   },
 });
 
-function view(title: string, settings: Settings): Embed {
+function view(title: string, settings: Settings, usage?: { bytes: number }): Embed {
   const format = formatter(settings);
   const where = (id: string | null, otherwise: string) => (id === null ? otherwise : `<#${id}>`);
   const { query, act, danger } = settings.limits;
@@ -96,12 +102,21 @@ function view(title: string, settings: Settings): Embed {
       { name: "Results of scheduled backups", value: where(settings.backupChannel, "not posted"), inline: true },
       { name: "Time zone", value: settings.timeZone, inline: true },
       { name: "Language", value: `${settings.locale}, such as ${format.count(1234.5)} and ${format.dateTime(EXAMPLE)}`, inline: true },
+      { name: "Repositories in R2", value: repositoriesText(settings, usage) },
       {
         name: "A member may use commands so often",
         value: `looking ${rateLimitText(query)}, acting ${rateLimitText(act)}, what cannot be taken back ${rateLimitText(danger)}`,
       },
     ],
   };
+}
+
+/** `5.1 GB stored, at most 100.0 GB`. */
+function repositoriesText(settings: Settings, usage: { bytes: number } | undefined): string {
+  const { bytes } = formatter(settings);
+  const { repositoryQuota: quota } = settings;
+  const bound = quota === null ? "no quota" : `at most ${bytes(quota)}`;
+  return usage === undefined ? bound : `${bytes(usage.bytes)} stored, ${bound}`;
 }
 
 /** Any time at which day, month and hour differ. */

@@ -12,7 +12,7 @@ const CHOICES_MAX = 25;
 
 /** `/help`: what this member can do here, from the same declarations as the commands themselves. */
 export function helpOn(commands: () => readonly Command[]): Command {
-  const named = completed("Say more about this command", false, /^\/?[a-z ]{1,100}$/, async ({ guild, ask }, typed) => {
+  const named = completed("Say more about this command", false, /^\/?[a-z -]{1,100}$/, async ({ guild, ask }, typed) => {
     const names = await guild.permittedChoices(ask, rightsOf(commands()));
     const wanted = typed.trim().toLowerCase().replace(/^\//, "");
     const found = names.filter((name) => name.includes(wanted));

@@ -4,6 +4,7 @@ import { agentList } from "./agent-list.ts";
 import { agentRegister } from "./agent-register.ts";
 import { agentRevoke, agentRevokeForm } from "./agent-revoke.ts";
 import { audit, auditExport, auditPage } from "./audit.ts";
+import { backupCredentials, backupCredentialsList, backupCredentialsRevoke } from "./backup-credentials.ts";
 import { backupList, backupListPage } from "./backup-list.ts";
 import { backupAgain, backupCancel, backupNow } from "./backup-now.ts";
 import type { Command, Component } from "./command.ts";
@@ -22,6 +23,9 @@ export const COMMANDS: readonly Command[] = [
   status,
   backupNow,
   backupList,
+  backupCredentials,
+  backupCredentialsList,
+  backupCredentialsRevoke,
   scheduleList,
   scheduleRun,
   schedulePause,

@@ -40,6 +40,31 @@ export function text<R extends boolean>(description: string, required: R, max: n
   };
 }
 
+/** A whole number within bounds. */
+export function integer<R extends boolean>(description: string, required: R, min: number, max: number): OptionSpec<number, R> {
+  return {
+    type: OptionType.integer,
+    description,
+    required,
+    min,
+    max,
+    read: (value) =>
+      typeof value === "number" && Number.isInteger(value) && value >= min && value <= max
+        ? { value }
+        : `it must be a whole number from ${min} to ${max}`,
+  };
+}
+
+/** Yes or no. */
+export function flag<R extends boolean>(description: string, required: R): OptionSpec<boolean, R> {
+  return {
+    type: OptionType.boolean,
+    description,
+    required,
+    read: (value) => (typeof value === "boolean" ? { value } : "choose yes or no"),
+  };
+}
+
 /** One of a few fixed texts. `labels` gives each its words for people. */
 export function choice<const V extends string, R extends boolean>(
   description: string,

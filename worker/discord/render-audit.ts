@@ -17,6 +17,7 @@ const MARKS: Record<AuditEntry["kind"], string> = {
   host: "🖥",
   schedule: "⏱",
   security: "🛡",
+  repository: "📦",
 };
 
 /** One page of the audit log. */

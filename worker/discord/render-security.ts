@@ -18,7 +18,7 @@ const WORDS: Record<IncidentKind, { title: string; means: string; todo: string }
   "bad-credential": {
     title: "Somebody tries to sign in as one of your hosts",
     means:
-      "Requests name your server but are not signed by the key of the host that they name, or guess enrolment codes. All were refused. A host whose state was restored from an old backup looks the same: it signs with a key that was changed since.",
+      "Requests name your server but are not signed by the key of the host that they name, or guess enrolment codes or credentials. All were refused. A host whose state was restored from an old backup looks the same: it signs with a key that was changed since.",
     todo: "Is one of the hosts that are named offline in `/agent list`? Then look at its log; revoke and enrol it again if its key is lost. If all are well, somebody is trying: nothing has to be done.",
   },
   replay: {

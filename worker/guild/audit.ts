@@ -4,8 +4,8 @@ import { AUDIT_GENESIS, AUDIT_VERSION, auditRowText, canonicalJson } from "../..
 
 /** One thing that happened: who did what by which right, and what changed. */
 export interface AuditEntry {
-  kind: "command" | "refused" | "job" | "setting" | "grant" | "host" | "schedule" | "security";
-  /** `member ID`, `host ID`, or `guild` for what time alone did. */
+  kind: "command" | "refused" | "job" | "setting" | "grant" | "host" | "schedule" | "security" | "repository";
+  /** `member ID`, `host ID`, `credential NUMBER`, or `guild` for what time alone did. */
   actor: string;
   /** The right that allowed it, as the decision named it; null where none was asked for. */
   allowedBy: string | null;

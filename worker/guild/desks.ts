@@ -3,6 +3,7 @@ import type { Env } from "../env.ts";
 import type { Refusal } from "../refusals.ts";
 import { ArchiveDesk } from "./archive-desk.ts";
 import { AuditDesk } from "./audit-desk.ts";
+import { CredentialDesk } from "./credential-desk.ts";
 import type { HostCall } from "./host-call.ts";
 import { HostDesk } from "./host-desk.ts";
 import type { IncidentKind } from "./incident-rules.ts";
@@ -13,6 +14,7 @@ import { KeyDesk } from "./key-desk.ts";
 import { MemberDesk } from "./member-desk.ts";
 import { PollDesk } from "./poll-desk.ts";
 import { Presence } from "./presence.ts";
+import { RepositoryDesk } from "./repository-desk.ts";
 import { RequestDesk } from "./request-desk.ts";
 import { RightsDesk } from "./rights-desk.ts";
 import { RunDesk } from "./run-desk.ts";
@@ -41,6 +43,8 @@ export interface Desks {
   watch: ScheduleWatch;
   troubles: TroubleDesk;
   archives: ArchiveDesk;
+  repositories: RepositoryDesk;
+  credentials: CredentialDesk;
   keys: KeyDesk;
   security: SecurityDesk;
 }
@@ -79,6 +83,7 @@ export function openDesks({ state, env, now, cutOff }: DesksGiven): Desks {
   const requests = new RequestDesk({ storage, tables, presence, viewer, jobViewer, now, wake, wakeAfter });
   const schedules = new ScheduleDesk({ storage, tables, viewer, watch, requests, now, wake });
   const scheduled = (host: string, result: ScheduleResult) => schedules.changed(host, result);
+  const credentials = new CredentialDesk({ tables, storage, now });
   const outcomes = new JobDesk({ storage, tables, presence, now, wake, scheduled });
   return {
     tables,
@@ -96,6 +101,8 @@ export function openDesks({ state, env, now, cutOff }: DesksGiven): Desks {
     watch,
     troubles,
     archives: new ArchiveDesk({ ...tables, bucket: env.BACKUPS, now }),
+    repositories: new RepositoryDesk({ storage, tables, credentials, now, cutOff }),
+    credentials,
     keys: new KeyDesk({ storage, tables, now, cutOff, note }),
     security,
   };

@@ -22,6 +22,7 @@ import type { UploadTarget } from "./archive-desk.ts";
 import type { Ask } from "./ask.ts";
 import type { AuditFilter } from "./audit.ts";
 import type { AuditView } from "./audit-desk.ts";
+import type { WantedCredential } from "./credential-desk.ts";
 import { deliver } from "./delivery.ts";
 import type { Desks } from "./desks.ts";
 import { openDesks } from "./desks.ts";
@@ -33,6 +34,9 @@ import type { JobListView, JobView } from "./job-views.ts";
 import { migrate } from "./migrations.ts";
 import { ADDRESS_HEADER, HOST_HEADER } from "./poll-messages.ts";
 import type { RateLimits } from "./rate-rules.ts";
+import type { CredentialRecord } from "./repository-credentials.ts";
+import type { Admission, RepositoryCall, RepositoryCaller, StoredFile } from "./repository-desk.ts";
+import type { RepositoryUsage } from "./repository-files.ts";
 import type { ScheduleChange } from "./schedule-desk.ts";
 import type { ScheduleJobView, ScheduleListView } from "./schedule-view.ts";
 import type { Named } from "./security-desk.ts";
@@ -146,6 +150,27 @@ export class Guild extends DurableObject<Env> {
     return this.#asMember(ask, server, () => this.#desks.schedules.change(ask, server, change));
   }
 
+  // What members ask for: repositories
+
+  /** Remembers a credential of the `restic` program by its hash. */
+  async addCredential(ask: Ask, wanted: WantedCredential): Promise<CredentialRecord | Refusal> {
+    return this.#asMember(ask, wanted.server, () => this.#desks.credentials.add(ask, wanted));
+  }
+
+  /** Those that work. */
+  async credentials(ask: Ask): Promise<CredentialRecord[] | Refusal> {
+    return this.#asMember(ask, null, () => this.#desks.credentials.all());
+  }
+
+  async revokeCredential(ask: Ask, id: number): Promise<CredentialRecord | Refusal> {
+    return this.#asMember(ask, null, () => this.#desks.credentials.revoke(ask, id));
+  }
+
+  /** What the repositories hold in R2: of one server, or of all. */
+  async repositoryUsage(ask: Ask, server: string | null): Promise<(RepositoryUsage & { quota: number | null }) | Refusal> {
+    return this.#asMember(ask, server, () => this.#desks.repositories.usage(server));
+  }
+
   // What members ask for: rights and settings
 
   async grants(ask: Ask, server: string | undefined): Promise<GrantRecord[] | Refusal> {
@@ -208,6 +233,10 @@ export class Guild extends DurableObject<Env> {
 
   async grantChoices(ask: Ask): Promise<GrantRecord[]> {
     return this.#desks.members.may(ask.member, ask.command, null) ? this.#desks.rights.grants(undefined) : [];
+  }
+
+  async credentialChoices(ask: Ask, typed: string): Promise<Choice[]> {
+    return this.#desks.members.may(ask.member, ask.command, null) ? this.#desks.credentials.choices(typed) : [];
   }
 
   // What agents bring
@@ -302,6 +331,44 @@ export class Guild extends DurableObject<Env> {
     });
   }
 
+  // Repositories, for agents and the `restic` program
+
+  /** Whether a request may do this with a repository. Once for each: nothing becomes due of one that may, so no look at the alarm. */
+  async admitToRepository(call: RepositoryCall): Promise<Admission | Refusal> {
+    const admitted = this.#desks.repositories.admit(call);
+    return isRefusal(admitted) ? this.#kept(call, admitted) : admitted;
+  }
+
+  /** Writes a file down that R2 holds, when the ticket for it was lost: false when it has been before. */
+  async recordFile(call: RepositoryCall, stored: StoredFile): Promise<boolean | Refusal> {
+    const admitted = this.#desks.repositories.admit(call);
+    return isRefusal(admitted) ? this.#kept(call, admitted) : (admitted.ticket?.record(stored) ?? false);
+  }
+
+  /** Writes files down that a listing found in R2 and that have no rows. Answers how many. */
+  async adoptFiles(call: RepositoryCall, found: StoredFile[]): Promise<number | Refusal> {
+    const adopted = this.#desks.repositories.adopt(call, found);
+    return isRefusal(adopted) ? this.#kept(call, adopted) : adopted;
+  }
+
+  /** A made-up credential that names the guild by its tag. It was refused before it came here. */
+  async noteBadCredential(address: string | null): Promise<void> {
+    this.#desks.security.note("bad-credential", addressed(address));
+    await this.#arm();
+  }
+
+  /** Somebody with a credential sent a name that is made to leave its place. */
+  async noteCredentialTrick({ hash, address }: Extract<RepositoryCaller, { kind: "credential" }>, trick: PathTrick): Promise<void> {
+    const credential = this.#desks.credentials.admit(hash, address);
+    console.warn({
+      message: "a credential tried a path",
+      credential: isRefusal(credential) ? credential.refused : credential.id,
+      ...trick,
+    });
+    this.#desks.security.note("path-trick", addressed(address));
+    await this.#arm();
+  }
+
   // Time
 
   override async alarm(): Promise<void> {
@@ -353,6 +420,16 @@ export class Guild extends DurableObject<Env> {
     if (allowsAddress(record.allowlist, address)) return null;
     this.#desks.security.note("address-not-allowed", `host ${host}`);
     return refuse("address-not-allowed", { address: address ?? "an unknown address" });
+  }
+
+  /** Lets the security monitor know of a "no" about a repository. */
+  async #kept({ caller, server }: RepositoryCall, refusal: Refusal): Promise<Refusal> {
+    const { security } = this.#desks;
+    if (caller.kind === "host" && refusal.refused === "server-not-yours") security.touched(caller, { server });
+    if (refusal.refused === "credential-invalid" || refusal.refused === "credential-revoked")
+      security.note("bad-credential", addressed(caller.address));
+    await this.#arm();
+    return refusal;
   }
 
   /** Does what an active host asks for, and sees to it that what becomes due of it is done. `named` is what it says is its own. */

@@ -187,6 +187,33 @@ export const STEPS: readonly string[] = [
     at INTEGER NOT NULL
   ) WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE repository_files (
+    server_id TEXT NOT NULL,
+    type TEXT NOT NULL,
+    name TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    put_by TEXT NOT NULL,
+    PRIMARY KEY (server_id, type, name)
+  ) WITHOUT ROWID;
+  CREATE TABLE repository_sum (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    bytes INTEGER NOT NULL
+  );
+  CREATE TABLE repository_credentials (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    hash TEXT NOT NULL UNIQUE,
+    server_id TEXT NOT NULL,
+    may_write INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    created_by TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    revoked_at INTEGER,
+    used_at INTEGER,
+    used_from TEXT
+  );
+  `,
 ];
 
 /** Brings the database up to date. Each step and its number commit together. */

@@ -12,6 +12,8 @@ export interface Settings {
   /** BCP 47 tag: how numbers and such times are written. */
   locale: string;
   limits: RateLimits;
+  /** Bytes that all repositories together may hold in R2; null for no bound. */
+  repositoryQuota: number | null;
 }
 
 export const SETTINGS_DEFAULT: Settings = {
@@ -20,7 +22,13 @@ export const SETTINGS_DEFAULT: Settings = {
   timeZone: "UTC",
   locale: "en-US",
   limits: RATE_LIMITS_DEFAULT,
+  repositoryQuota: null,
 };
+
+/** As Discord messages count: 1 GB is 1,000 MB. */
+const BYTES_PER_GB = 1_000_000_000;
+/** Largest quota, in GB: a petabyte, so that a typing error shows. */
+export const QUOTA_GB_MAX = 1_000_000;
 
 /** Every setting as it is stored: its key, and how its text is read. A string says what is wrong with it. */
 export const SETTING_KEYS = [
@@ -31,6 +39,7 @@ export const SETTING_KEYS = [
   "limit-query",
   "limit-act",
   "limit-danger",
+  "repository-quota",
 ] as const;
 export type SettingKey = (typeof SETTING_KEYS)[number];
 
@@ -51,6 +60,8 @@ export function settingProblem(key: SettingKey, text: string): string | null {
     case "limit-act":
     case "limit-danger":
       return parseRateLimit(text) === null ? "write it as COUNT/SECONDS, such as 5/30: at most 50 uses, at most 3600 seconds" : null;
+    case "repository-quota":
+      return quotaOf(text) === null ? `it must be a whole number of GB, from 1 to ${QUOTA_GB_MAX}` : null;
   }
 }
 
@@ -62,7 +73,15 @@ export function settingsOf(stored: StoredSettings): Settings {
     timeZone: stored["time-zone"] ?? SETTINGS_DEFAULT.timeZone,
     locale: stored.locale ?? SETTINGS_DEFAULT.locale,
     limits: { query: limit("query"), act: limit("act"), danger: limit("danger") },
+    repositoryQuota: quotaOf(stored["repository-quota"] ?? ""),
   };
+}
+
+/** Bytes of a number of GB; null when it is none, or out of bounds. */
+function quotaOf(text: string): number | null {
+  if (!/^[1-9]\d{0,6}$/.test(text)) return null;
+  const gigabytes = Number(text);
+  return gigabytes <= QUOTA_GB_MAX ? gigabytes * BYTES_PER_GB : null;
 }
 
 function isTimeZone(text: string): boolean {

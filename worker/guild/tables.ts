@@ -10,6 +10,8 @@ import { Jobs } from "./jobs.ts";
 import { MemberHits } from "./member-hits.ts";
 import { Messages } from "./messages.ts";
 import { Notices } from "./notices.ts";
+import { RepositoryCredentials } from "./repository-credentials.ts";
+import { RepositoryFiles } from "./repository-files.ts";
 import { Runs } from "./runs.ts";
 import { Servers } from "./servers.ts";
 import { SettingsTable } from "./settings.ts";
@@ -32,6 +34,8 @@ export interface Tables {
   runs: Runs;
   incidents: Incidents;
   acted: Acted;
+  repositoryFiles: RepositoryFiles;
+  credentials: RepositoryCredentials;
 }
 
 export function tablesOf(sql: SqlStorage): Tables {
@@ -60,5 +64,7 @@ export function tablesOf(sql: SqlStorage): Tables {
     runs: new Runs(sql),
     incidents: new Incidents(sql),
     acted: new Acted(sql),
+    repositoryFiles: new RepositoryFiles(sql),
+    credentials: new RepositoryCredentials(sql),
   };
 }

@@ -28,6 +28,14 @@ function forge(body: string, address: string): Promise<Response> {
   return worker(new Request(`${ORIGIN}/interactions`, { method: "POST", body, headers }));
 }
 
+/** The answer to one more of an address that was over its limit. The limit is by the minute: after its turn the flood begins again. */
+async function oneMore(body: string, address: string): Promise<number> {
+  const { status } = await forge(body, address);
+  if (status === 429) return status;
+  await flood(snowflake(), address);
+  return (await forge(body, address)).status;
+}
+
 function incident(guild: string) {
   return runInDurableObject(guildOf(env, guild), (_, state) => tablesOf(state.storage.sql).incidents.byKind("bad-signature"));
 }
@@ -60,7 +68,7 @@ it("tells a guild that is known of a flood, a few times in all, and makes nothin
   const madeUp = snowflake();
   await flood(madeUp);
   for (const body of ["{", "null", "[]", '{"guild_id":7}', '{"guild_id":"../x"}', `{"guild_id":"${"9".repeat(21)}"}`, "x".repeat(20_000)]) {
-    expect((await forge(body, address)).status).toBe(429);
+    expect(await oneMore(body, address)).toBe(429);
   }
   // Long enough for whatever is not awaited; then the limit on all reports has been passed as well.
   await new Promise((resolve) => setTimeout(resolve, 500));
@@ -70,7 +78,7 @@ it("tells a guild that is known of a flood, a few times in all, and makes nothin
   let reports = 0;
   const object = guildOf(env, guild);
   const { firstAt = 0 } = (await incident(guild)) ?? {};
-  for (let round = 0; round < 20; round += 1) expect((await forge(JSON.stringify({ guild_id: guild }), address)).status).toBe(429);
+  for (let round = 0; round < 20; round += 1) expect(await oneMore(JSON.stringify({ guild_id: guild }), address)).toBe(429);
   await new Promise((resolve) => setTimeout(resolve, 500));
   await runInDurableObject(object, (_, state) => {
     reports =

@@ -47,6 +47,8 @@ const ACTING: Record<string, Body> = {
   "agent allow": command("agent allow", { host: "Base", addresses: "203.0.113.7" }),
   "access grant": command("access grant", { who: ROLE, tier: "admin", server: "hills" }),
   "access revoke": command("access revoke", { grant: "1" }),
+  "backup credentials": command("backup credentials", { server: "hills", write: true }),
+  "backup credentials-revoke": command("backup credentials-revoke", { credential: "1" }),
   "config set": command("config set", { timezone: "Europe/Berlin", looking: "9/30" }),
   "button: backup again": button(() => "backup/hills"),
   "button: cancel": button(({ job }) => `cancel/${job}`),
@@ -122,6 +124,7 @@ async function staged(): Promise<Stage> {
   await answerOf(
     await worker(await signed(JSON.stringify(command("access grant", { who: ROLE, tier: "user" })({ guild, host: "", job: "" })))),
   );
+  await run({ guild }, "backup credentials", { server: "island" });
   await run({ guild }, "backup now", { server: "island" });
   const job = await agent.takeJob();
   return { guild, host: agent.host, job: job.id };

@@ -24,7 +24,10 @@ export interface NewArchive {
 }
 
 export interface ArchiveWriter {
-  /** The archive's bytes go here, in order, once. Back-pressure is honoured. */
+  /**
+   * The archive's bytes go here, in order, once. Back-pressure is honoured. The memory of a chunk is used again as soon as its write has called
+   * back: whoever needs it longer makes a copy.
+   */
   readonly body: Writable;
   /** Writes the manifest, makes both durable, and gives the archive its final name. `body` must have been ended. */
   commit(archive: { bytes: number; sha256: string }, manifest: Readable): Promise<{ place: string; upload?: UploadId }>;

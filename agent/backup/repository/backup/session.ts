@@ -1,0 +1,205 @@
+import { hash } from "node:crypto";
+import { constants, setPriority } from "node:os";
+import { errorCode } from "../../walk.ts";
+import { Cipher } from "../format/cipher.ts";
+import { ID_BYTES } from "../format/ids.ts";
+import { type FinishedPack, PACK_BYTES, PackBuilder, type PackedBlob } from "../format/pack.ts";
+import { CHUNK_MAX, Chunker } from "../kernels/chunker.ts";
+import { chunking } from "./chunking.ts";
+import { hasLog, isDatabase, mayBeInUse } from "./database.ts";
+import { type BlockingClock, blockingClock, OpenFile } from "./file-reader.ts";
+import { statsRecord } from "./listing.ts";
+import type { FileAnswer, FileRequest, ReadAnswer, Reading, Setup, StepAnswer, StepInput } from "./protocol.ts";
+
+/** Room for what is read at once, in bytes: a piece that has not come to its end may take CHUNK_MAX of it. */
+const WINDOW_BYTES = CHUNK_MAX + 4 * 1024 * 1024;
+/**
+ * Memory of a pack. What is not filled takes none, and above 32 MiB glibc gives it back to the system as soon as it is freed, instead of keeping
+ * it among the small pieces of a thread. In bytes.
+ */
+const PACK_MEMORY_BYTES = 33 * 1024 * 1024;
+/** Share of its time that a thread of low priority works. */
+const LOW_PRIORITY_SHARE = 0.5;
+/** It rests no longer than this at once, so that it can be stopped. In milliseconds. */
+const REST_MAX_MS = 500;
+
+interface Piece {
+  id: Buffer;
+  start: number;
+  end: number;
+}
+
+/** The work of one thread: reads, cuts, hashes, compresses, seals. It knows nothing of what the repository holds. */
+export class Session {
+  readonly #cipher: Cipher;
+  readonly #chunker: Chunker;
+  readonly #setup: Setup;
+  readonly #clock: BlockingClock;
+  readonly #zeros: { bytes: Buffer; id: Buffer };
+  #window: Buffer;
+  /** What the last step read and nobody has decided upon yet. */
+  #pieces: Piece[] = [];
+  #large: { file: OpenFile; request: FileRequest; database: boolean } | null = null;
+  #pack: PackBuilder | null = null;
+  /** Memory for the next pack. */
+  #spare: ArrayBuffer | undefined;
+
+  constructor(setup: Setup, clock: BlockingClock = blockingClock) {
+    this.#setup = setup;
+    this.#clock = clock;
+    this.#cipher = new Cipher(setup.master);
+    this.#chunker = new Chunker(chunking(setup.polynomial, setup.chunkMin));
+    this.#window = this.#chunker.buffer(WINDOW_BYTES);
+    const zeros = Buffer.alloc(setup.chunkMin);
+    this.#zeros = { bytes: zeros, id: hash("sha256", zeros, "buffer") };
+    // 0 is the calling thread on Linux; Windows knows priorities of whole processes only.
+    if (setup.lowPriority) setPriority(0, constants.priority.PRIORITY_LOW);
+  }
+
+  step({ store, read, spare }: StepInput): StepAnswer {
+    const began = performance.now();
+    this.#spare ??= spare;
+    const packs: FinishedPack[] = [];
+    let newBytes = 0;
+    for (const [at, { id, start, end }] of this.#pieces.entries()) {
+      if (store?.[at] !== 1) continue;
+      const pack = this.#openPack();
+      pack.add(id.toString("hex"), this.#window.subarray(start, end), this.#setup.level);
+      newBytes += end - start;
+      if (pack.full) packs.push(this.#finishPack(pack));
+    }
+    this.#pieces = [];
+    const answer: StepAnswer = { packs, newBytes, ...(read !== undefined && { read: this.#read(read) }) };
+    if (this.#setup.lowPriority) this.#rest(performance.now() - began);
+    return answer;
+  }
+
+  /** Takes in the blobs of a small pack of another thread. */
+  adopt(blobs: readonly PackedBlob[], bytes: Uint8Array): FinishedPack[] {
+    const packs: FinishedPack[] = [];
+    for (const blob of blobs) {
+      const pack = this.#openPack();
+      pack.addSealed(blob, bytes.subarray(blob.offset, blob.offset + blob.length));
+      if (pack.full) packs.push(this.#finishPack(pack));
+    }
+    return packs;
+  }
+
+  /** The pack that is not full, if there is one. */
+  flush(): FinishedPack | null {
+    return this.#pack === null ? null : this.#finishPack(this.#pack);
+  }
+
+  #read(reading: Reading): ReadAnswer {
+    const files = reading.kind === "batch" ? this.#readBatch(reading.files) : this.#readLarge(reading);
+    const ids = new Uint8Array(this.#pieces.length * ID_BYTES);
+    const sizes = new Uint32Array(this.#pieces.length);
+    for (const [at, { id, start, end }] of this.#pieces.entries()) {
+      ids.set(id, at * ID_BYTES);
+      sizes[at] = end - start;
+    }
+    return { ids, sizes, files };
+  }
+
+  #readBatch(requests: readonly FileRequest[]): FileAnswer[] {
+    let at = 0;
+    return requests.map((request) => {
+      const answer = this.#readSmall(request, at);
+      if (answer.status === "read") at += answer.bytes;
+      return answer;
+    });
+  }
+
+  /** A file that is one piece, at `at` of the window. */
+  #readSmall(request: FileRequest, at: number): FileAnswer {
+    return reportingErrors(() => {
+      const file = new OpenFile(request.path, this.#clock);
+      try {
+        if (file.size > this.#setup.chunkMin || at + file.size > this.#window.length) return { status: "large", bytes: file.size };
+        const bytes = file.read(this.#window, at, at + file.size);
+        const content = this.#window.subarray(at, at + bytes);
+        const database = !request.plain && isDatabase(content);
+        if (database && mayBeInUse(request.path, content)) return { status: "in-use" };
+        const { stats, changed } = file.look();
+        if (database && (changed !== undefined || hasLog(request.path))) return { status: "in-use" };
+        if (bytes > 0) this.#pieces.push({ id: hash("sha256", content, "buffer"), start: at, end: at + bytes });
+        return { status: "read", stats: statsRecord(stats), bytes, pieces: bytes > 0 ? 1 : 0, changed, ...(database && { database }) };
+      } finally {
+        file.close();
+      }
+    });
+  }
+
+  /** The next window of a large file. */
+  #readLarge(reading: Exclude<Reading, { kind: "batch" }>): FileAnswer[] {
+    const answer = reportingErrors<FileAnswer | null>(() => {
+      const held = reading.kind === "large" ? this.#beginLarge(reading.file) : this.#chunker.carry();
+      const large = this.#large;
+      if (large === null) throw new RangeError("No large file is being read");
+      const { file, request } = large;
+      const read = file.read(this.#window, held, this.#window.length);
+      if (reading.kind === "large") {
+        const content = this.#window.subarray(0, read);
+        large.database = !request.plain && isDatabase(content);
+        if (large.database && mayBeInUse(request.path, content)) return { status: "in-use" };
+      }
+      // Less than there was room for: the file ended, maybe before its time.
+      const last = file.atEnd || held + read < this.#window.length;
+      let start = 0;
+      for (const end of this.#chunker.cuts(held + read, last)) {
+        this.#pieces.push({ id: this.#idOf(start, end), start, end });
+        start = end;
+      }
+      if (!last) return null;
+      const { stats, changed } = file.look();
+      if (large.database && (changed !== undefined || hasLog(request.path))) return { status: "in-use" };
+      const database = large.database ? ({ database: true } as const) : {};
+      return { status: "read", stats: statsRecord(stats), bytes: file.position, pieces: this.#pieces.length, changed, ...database };
+    });
+    if (answer === null) return [];
+    this.#large?.file.close();
+    this.#large = null;
+    return [answer];
+  }
+
+  #beginLarge(request: FileRequest): number {
+    this.#large = { file: new OpenFile(request.path, this.#clock), request, database: false };
+    this.#window = this.#chunker.buffer(WINDOW_BYTES);
+    return 0;
+  }
+
+  /** Zeros are cut into the smallest pieces: of a sparse file, only one of them is hashed. */
+  #idOf(start: number, end: number): Buffer {
+    const content = this.#window.subarray(start, end);
+    const { bytes, id } = this.#zeros;
+    return content.length === bytes.length && content[0] === 0 && content.equals(bytes) ? id : hash("sha256", content, "buffer");
+  }
+
+  #openPack(): PackBuilder {
+    if (this.#pack === null) {
+      this.#pack = new PackBuilder(this.#cipher, "data", PACK_BYTES, this.#spare ?? new ArrayBuffer(PACK_MEMORY_BYTES));
+      this.#spare = undefined;
+    }
+    return this.#pack;
+  }
+
+  #finishPack(pack: PackBuilder): FinishedPack {
+    this.#pack = null;
+    return pack.finish();
+  }
+
+  #rest(workedMs: number): void {
+    this.#clock.sleep(Math.min(REST_MAX_MS, (workedMs * (1 - LOW_PRIORITY_SHARE)) / LOW_PRIORITY_SHARE));
+  }
+}
+
+/** Errors of the operating system are an answer; those of ours come through. */
+function reportingErrors<T>(work: () => T): T | { status: "failed"; code: string } {
+  try {
+    return work();
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === undefined || code.startsWith("ERR_")) throw error;
+    return { status: "failed", code };
+  }
+}

@@ -1,0 +1,39 @@
+/** Times as Go's time.RFC3339Nano has them, in nanoseconds since 1970. */
+
+export const NS_PER_MS = 1_000_000n;
+const NS_PER_S = 1_000_000_000n;
+const MS_PER_S = 1000n;
+/** JavaScript's dates end there, in seconds before and after 1970. */
+const DATE_SECONDS_MAX = 8_640_000_000_000n;
+/** The last year that RFC 3339 can write; restic moves times into it too. */
+const YEAR_MAX = 9999;
+
+const RFC3339 = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,9})\d*)?(Z|[+-]\d{2}:\d{2})$/;
+
+/** In UTC, with as many decimals of a second as are needed. Years before 0 and after 9999 become these. */
+export function formatTime(ns: bigint): string {
+  let seconds = ns / NS_PER_S;
+  let fraction = ns % NS_PER_S;
+  if (fraction < 0n) {
+    fraction += NS_PER_S;
+    seconds -= 1n;
+  }
+  const decimals = fraction === 0n ? "" : `.${fraction.toString().padStart(9, "0").replace(/0+$/, "")}`;
+  return `${wholeSeconds(seconds)}${decimals}Z`;
+}
+
+function wholeSeconds(seconds: bigint): string {
+  const limited = seconds > DATE_SECONDS_MAX ? DATE_SECONDS_MAX : seconds < -DATE_SECONDS_MAX ? -DATE_SECONDS_MAX : seconds;
+  const date = new Date(Number(limited * MS_PER_S));
+  const year = date.getUTCFullYear();
+  if (year < 0 || year > YEAR_MAX) date.setUTCFullYear(Math.min(YEAR_MAX, Math.max(0, year)));
+  return date.toISOString().slice(0, 19);
+}
+
+/** Null when it is no such time. */
+export function parseTime(text: string): bigint | null {
+  const [, whole, decimals = "", zone] = RFC3339.exec(text) ?? [];
+  if (whole === undefined || zone === undefined) return null;
+  const ms = Date.parse(`${whole}${zone}`);
+  return Number.isNaN(ms) ? null : BigInt(ms) * NS_PER_MS + BigInt(decimals.padEnd(9, "0"));
+}

@@ -1,0 +1,188 @@
+import { closeSync, ftruncateSync, rmSync } from "node:fs";
+import { errorCode } from "../../error-code.ts";
+import type { WorkerPool } from "../../workers/pool.ts";
+import { readAvailable } from "../pack-range.ts";
+import type { Repository } from "../repository.ts";
+import { batchFile, batchInput } from "./batch-input.ts";
+import type { FsPath } from "./names.ts";
+import { createFile, openForWriting } from "./open-files.ts";
+import type { RestoreProblems } from "./problems.ts";
+import { batchOf, type FileWork, type PlannedBatch, type PlannedBlob, plainLength } from "./round.ts";
+import { isFull, ranFull } from "./space.ts";
+import {
+  type BatchInput,
+  type BatchOutcome,
+  type FinishInput,
+  type FinishOutcome,
+  failureOf,
+  RESTORE_BATCH,
+  RESTORE_FINISH,
+} from "./tasks.ts";
+
+export interface FileWriterOptions {
+  repository: Repository;
+  pool: WorkerPool;
+  target: string;
+  overwrite: boolean;
+  problems: RestoreProblems;
+  signal: AbortSignal;
+  /** A file ended: `place` is where it is now, or null when nothing of it is there. */
+  onDone: (file: FileWork, place: FsPath | null) => void;
+  onBytes: (bytes: number) => void;
+}
+
+/** Fills files with blobs, by the worker threads, and keeps account of what each file still waits for. */
+export class FileWriter {
+  readonly #options: FileWriterOptions;
+
+  constructor(options: FileWriterOptions) {
+    this.#options = options;
+  }
+
+  /** Makes files that wait for no blob: empty ones, and those of which nothing is left. */
+  async writeEmpty(files: readonly FileWork[]): Promise<void> {
+    const whole = files.filter(({ damaged }) => !damaged);
+    const input = {
+      master: this.#options.repository.master,
+      pack: "",
+      blobs: [],
+      files: whole.map((file) => batchFile(file, 0, () => this.#options.overwrite)),
+    };
+    await this.#post({ input, files: whole }, Buffer.alloc(0));
+    for (const file of files) if (file.damaged && this.#make(file)) await this.#settle(file);
+  }
+
+  /** Reads a part of a pack and writes its blobs. Those that are not whole are looked for in other packs. */
+  async write(batch: PlannedBatch, tried: ReadonlySet<number> = new Set()): Promise<void> {
+    const { repository, overwrite, signal } = this.#options;
+    signal.throwIfAborted();
+    const bytes = await readAvailable(repository.store, batch.pack, batch.offset, batch.length, signal);
+    // Before any thread sees them, so that each file is whole in one batch or made for all.
+    const posted = batchInput(repository.master, batch, (_, writes) => overwrite || writes > 1);
+    for (const [n, file] of posted.files.entries()) if (posted.input.files[n]?.whole === false) this.#make(file);
+    const damaged = await this.#post(posted, bytes);
+    for (const n of damaged) await this.#elsewhere(batch.blobs[n] as PlannedBlob, tried);
+  }
+
+  /** Files whose folder could not be made: the folder is told already. */
+  leaveOut(files: readonly FileWork[]): void {
+    for (const file of files) this.#end(file, null);
+  }
+
+  /** Removes what is written under a name for the time being. */
+  abandon(files: readonly FileWork[]): void {
+    for (const file of files) if (file.made && !file.done) rmSync(file.partial, { force: true });
+  }
+
+  /** Answers the numbers of the blobs that are not whole. */
+  async #post({ input, files }: { input: Omit<BatchInput, "bytes">; files: FileWork[] }, bytes: Buffer): Promise<number[]> {
+    const own =
+      bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength
+        ? bytes
+        : Buffer.from(new Uint8Array(bytes).buffer);
+    const { damaged, failed, notes } = await this.#options.pool.run<BatchOutcome>(RESTORE_BATCH, { ...input, bytes: own }, [
+      own.buffer as ArrayBuffer,
+    ]);
+    const { problems, target } = this.#options;
+    for (const { file: n, message } of notes) problems.add((files[n] as FileWork).path, "metadata", message);
+    for (const { file: n, code, message } of failed) {
+      if (isFull(code)) throw ranFull(target, new Error(message));
+      this.#giveUp(files[n] as FileWork, message);
+    }
+    const lost = new Set(damaged);
+    const bad = new Set(damaged.flatMap((n) => (input.blobs[n]?.writes ?? []).map(({ file }) => file)));
+    for (const [n, file] of files.entries()) {
+      if (file.done) continue;
+      const posted = input.files[n];
+      if (posted?.whole === true && !bad.has(n)) this.#end(file, file.final);
+      // The thread has left it unfinished: it waits for blobs from elsewhere.
+      else if (posted?.whole === true) this.#make(file);
+    }
+    for (const [n, { length, uncompressedLength, writes }] of input.blobs.entries()) {
+      if (lost.has(n)) continue;
+      this.#options.onBytes(plainLength({ pack: input.pack, offset: 0, length, uncompressedLength }) * writes.length);
+      for (const { file } of writes) await this.#written(files[file] as FileWork);
+    }
+    return damaged;
+  }
+
+  async #elsewhere({ id, entry, writes }: PlannedBlob, before: ReadonlySet<number>): Promise<void> {
+    const { index } = this.#options.repository;
+    const tried = new Set([...before, entry]);
+    const other = index.entriesOf(id, "data").find((one) => !tried.has(one));
+    const waiting = writes.filter(({ file }) => !file.done);
+    if (other !== undefined) {
+      await this.write(batchOf({ id, entry: other, location: index.locationOf(other), writes: waiting }), tried);
+      return;
+    }
+    for (const { file } of waiting) {
+      file.damaged = true;
+      await this.#written(file);
+    }
+  }
+
+  /** One write to a file is done, or given up. */
+  async #written(file: FileWork): Promise<void> {
+    if (file.done) return;
+    file.left -= 1;
+    if (file.left === 0) await this.#settle(file);
+  }
+
+  /** Gives a file that has all it can get its meta and its name. */
+  async #settle(file: FileWork): Promise<void> {
+    const { pool, problems, target } = this.#options;
+    const { partial, final, damaged, meta, path } = file;
+    const outcome = await pool.run<FinishOutcome>(RESTORE_FINISH, { path: partial, final, damaged, meta } satisfies FinishInput);
+    if ("failed" in outcome) {
+      if (isFull(outcome.failed.code)) throw ranFull(target, new Error(outcome.failed.message));
+      this.#giveUp(file, outcome.failed.message);
+      return;
+    }
+    const { path: place, note } = outcome;
+    if (note !== null) problems.add(path, "metadata", note);
+    if (damaged)
+      problems.add(path, "damaged", `parts of its content are lost; what is left is in ${Buffer.from(place as string).toString()}`);
+    this.#end(file, place);
+  }
+
+  /** Makes a file that several batches fill. False when it cannot be made. */
+  #make(file: FileWork): boolean {
+    if (file.made || file.done) return file.made;
+    try {
+      const fd = this.#createOrTakeOver(file.partial);
+      try {
+        ftruncateSync(fd, file.size);
+      } finally {
+        closeSync(fd);
+      }
+      file.made = true;
+    } catch (error) {
+      const { code, message } = failureOf(0, error);
+      if (isFull(code)) throw ranFull(this.#options.target, error);
+      this.#giveUp(file, message);
+    }
+    return file.made;
+  }
+
+  /** The thread that met a damaged blob has made it already: the name is of this run. */
+  #createOrTakeOver(partial: FsPath): number {
+    try {
+      return createFile(partial);
+    } catch (error) {
+      if (errorCode(error) !== "EEXIST") throw error;
+      return openForWriting(partial);
+    }
+  }
+
+  #giveUp(file: FileWork, why: string): void {
+    if (file.done) return;
+    this.#options.problems.add(file.path, "unwritable", why);
+    if (file.made) rmSync(file.partial, { force: true });
+    this.#end(file, null);
+  }
+
+  #end(file: FileWork, place: FsPath | null): void {
+    file.done = true;
+    this.#options.onDone(file, place);
+  }
+}

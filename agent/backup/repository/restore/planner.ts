@@ -1,0 +1,122 @@
+import type { BlobIndex } from "../index/blob-index.ts";
+import type { TreeSource } from "../list/walk-tree.ts";
+import { metaOf } from "./file-meta.ts";
+import { linkKeyOf } from "./link-key.ts";
+import { holesOf } from "./measure.ts";
+import { partialPath } from "./names.ts";
+import type { RestoreProblems } from "./problems.ts";
+import { type FileWork, type FolderWork, type LinkedFile, Round } from "./round.ts";
+import { type TargetEntry, type TargetOptions, walkTarget } from "./target-walk.ts";
+
+/** More files with several names than this are restored as files of their own, since each is remembered until the end. */
+const LINKED_MAX = 200_000;
+
+export interface PlannerOptions {
+  source: TreeSource;
+  index: BlobIndex;
+  target: TargetOptions;
+  /** Owners are restored too. */
+  owners: boolean;
+  problems: RestoreProblems;
+  /** Tells the names for the time being of this run from those of others. */
+  run: string;
+}
+
+/** Walks over a snapshot and plans what is to be made, in rounds. It writes nothing. */
+export class RestorePlanner {
+  readonly #options: PlannerOptions;
+  /** Folders of the chain that the walk is in. */
+  readonly #folders = new Map<TargetEntry, FolderWork>();
+  readonly #linked = new Map<string, LinkedFile>();
+  #partials = 0;
+
+  constructor(options: PlannerOptions) {
+    this.#options = options;
+  }
+
+  async *rounds(): AsyncGenerator<Round> {
+    const { source, index, target, problems } = this.#options;
+    let round = new Round(index);
+    const walk = walkTarget(source, target, {
+      leave: true,
+      onDamaged: (path, error) => problems.add(path, "damaged", `what is in this folder is lost: ${error.message}`),
+      onName: (path, note) => problems.add(path, "name", note),
+    });
+    for await (const entry of walk) {
+      if (entry.leaving) this.#leave(entry, round);
+      else if (entry.included) this.#take(entry, round);
+      if (!round.full) continue;
+      yield round;
+      round = new Round(index);
+    }
+    yield round;
+  }
+
+  #take(entry: TargetEntry, round: Round): void {
+    const { owners, problems } = this.#options;
+    const { node, path, location, parent } = entry;
+    const folder = parent === null ? null : this.#folderFor(parent, round);
+    if (node.type === "file") {
+      this.#plan(entry, folder, round);
+    } else if (node.type === "dir") {
+      this.#folderFor(entry, round);
+    } else if (node.type === "symlink") {
+      round.ends.push({ kind: "symlink", folder, path, location, to: node.linkTarget ?? Buffer.alloc(0), meta: metaOf(node, owners) });
+    } else {
+      problems.add(path, "special", `a ${node.type} is not made`);
+    }
+  }
+
+  /** A folder, planned with those that it is in when it is first needed. */
+  #folderFor(entry: TargetEntry, round: Round): FolderWork {
+    const known = this.#folders.get(entry);
+    if (known !== undefined) return known;
+    const parent = entry.parent === null ? null : this.#folderFor(entry.parent, round);
+    const folder: FolderWork = { path: entry.path, location: entry.location, parent, state: "planned" };
+    this.#folders.set(entry, folder);
+    round.folders.push(folder);
+    return folder;
+  }
+
+  #leave(entry: TargetEntry, round: Round): void {
+    const folder = this.#folders.get(entry);
+    if (folder === undefined) return;
+    this.#folders.delete(entry);
+    round.ends.push({ kind: "folder", folder, meta: metaOf(entry.node, this.#options.owners) });
+  }
+
+  #plan({ node, path, location }: TargetEntry, folder: FolderWork | null, round: Round): void {
+    const { owners, problems, run } = this.#options;
+    const key = linkKeyOf(node);
+    const first = key === null ? undefined : this.#linked.get(key);
+    if (first !== undefined) {
+      round.ends.push({ kind: "link", folder, path, location, first });
+      return;
+    }
+    const file: FileWork = {
+      path,
+      folder,
+      final: location,
+      partial: partialPath(location, `${run}-${this.#partials++}`),
+      size: Number(node.size ?? 0n),
+      holes: holesOf(node.content),
+      meta: metaOf(node, owners),
+      left: 0,
+      made: false,
+      damaged: false,
+      done: false,
+    };
+    if (key !== null && this.#linked.size < LINKED_MAX) {
+      file.linked = { place: null, damaged: false };
+      this.#linked.set(key, file.linked);
+    }
+    const { planned, known } = round.add(file, node.content ?? []);
+    if (known && planned !== file.size) {
+      problems.add(path, "size", `the snapshot says ${file.size} bytes, its content has ${planned}`);
+      file.size = planned;
+    }
+    if (node.extendedAttributes !== undefined && node.extendedAttributes.length > 0) {
+      problems.add(path, "metadata", "its extended attributes are not restored");
+    }
+  }
+}

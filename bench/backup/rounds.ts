@@ -1,0 +1,86 @@
+import { execFile } from "node:child_process";
+import { lstat, mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { type Measured, measured } from "./measured.ts";
+import { PASSWORD, type Place, type Tool } from "./tools.ts";
+
+const run = promisify(execFile);
+
+export const STEPS = ["first", "no change", "incremental", "restore"] as const;
+export type StepName = (typeof STEPS)[number];
+
+/** One step of one tool: what it took, and how large its repository was afterwards. */
+export interface Result extends Measured {
+  storedBytes: number;
+  /** By how much the repository grew, in bytes. */
+  addedBytes: number;
+}
+
+export type Round = Map<string, Map<StepName, Result>>;
+
+export interface RoundOptions {
+  tools: readonly Tool[];
+  world: string;
+  /** Folder for repositories and restored trees; emptied afterwards. */
+  folder: string;
+  change: () => Promise<void>;
+  signal: AbortSignal;
+  say: (line: string) => void;
+}
+
+/**
+ * One round: each tool backs the world up into a new repository, again with nothing changed, again after a change, and restores. Tools take turns
+ * at each step, so that what slows the machine down hits all of them. The page cache is warm: the world was read before.
+ */
+export async function runRound({ tools, world, folder, change, signal, say }: RoundOptions): Promise<Round> {
+  const round: Round = new Map(tools.map(({ name }) => [name, new Map()]));
+  const places = new Map<string, Place>();
+  await warm(world, signal);
+  for (const [index, tool] of tools.entries()) {
+    const place: Place = { world, repository: join(folder, `repository-${index}`), aside: join(folder, `aside-${index}`) };
+    places.set(tool.name, place);
+    await mkdir(place.aside, { recursive: true });
+    await writeFile(join(place.aside, "password"), `${PASSWORD}\n`);
+    for (const step of tool.init(place)) await measured(step, signal);
+  }
+  const step = async (name: StepName, work: (tool: Tool, place: Place) => Promise<Measured>) => {
+    for (const tool of tools) {
+      if (tool.full && name !== "first" && name !== "restore") continue;
+      const place = places.get(tool.name) as Place;
+      const before = await bytesIn(place.repository);
+      const result = await work(tool, place);
+      const storedBytes = await bytesIn(place.repository);
+      round.get(tool.name)?.set(name, { ...result, storedBytes, addedBytes: storedBytes - before });
+      say(`${name}: ${tool.name} ${result.seconds.toFixed(2)} s`);
+    }
+  };
+  await step("first", (tool, place) => measured(tool.backup(place), signal));
+  await step("no change", (tool, place) => measured(tool.backup(place), signal));
+  await change();
+  await warm(world, signal);
+  await step("incremental", (tool, place) => measured(tool.backup(place), signal));
+  await step("restore", async (tool, place) => {
+    const target = join(folder, "restored");
+    await mkdir(target, { recursive: true });
+    try {
+      return await measured(tool.restore(place, target), signal);
+    } finally {
+      await rm(target, { recursive: true, force: true });
+    }
+  });
+  return round;
+}
+
+/** Reads every file once. */
+async function warm(folder: string, signal: AbortSignal): Promise<void> {
+  await run("sh", ["-c", 'find "$1" -type f -exec cat {} + > /dev/null', "sh", folder], { signal });
+}
+
+async function bytesIn(folder: string): Promise<number> {
+  let bytes = 0;
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (entry.isFile()) bytes += (await lstat(join(entry.parentPath, entry.name))).size;
+  }
+  return bytes;
+}
