@@ -1,7 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { mkdir, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { atOnce } from "../at-once.ts";
 import { knownKeys } from "./sftp/known-hosts.ts";
 import { loginFor, parseSftp } from "./sftp/login.ts";
 import { type SftpOptions, SftpStore } from "./sftp.ts";
@@ -11,7 +13,7 @@ import { LeapClock } from "./testing/leap-clock.ts";
 import { hasSshd, SKIP_SSHD, type Sshd, startSshd } from "./testing/sshd.ts";
 import { storeSuite } from "./testing/store-suite.ts";
 
-describe.skipIf(!hasSshd())(`SFTP (${SKIP_SSHD})`, () => {
+describe.skipIf(!hasSshd())(hasSshd() ? "SFTP" : `SFTP (${SKIP_SSHD})`, () => {
   let sshd: Sshd;
   let count = 0;
   beforeAll(async () => {
@@ -51,6 +53,34 @@ describe.skipIf(!hasSshd())(`SFTP (${SKIP_SSHD})`, () => {
     await store.close();
   });
 
+  it("uses one connection for all calls, also for the first ones, and leaves none open", async () => {
+    const store = storeAt(newFolder());
+    const before = sshd.connections();
+    await Promise.all([1, 2, 3, 4, 5].map(() => store.stat("config", CONFIG_NAME)));
+    expect(sshd.connections() - before).toBe(1);
+    await store.close();
+    await vi.waitFor(() => expect(sshd.connections()).toBe(before));
+  });
+
+  it("goes on however often the connection is lost, and leaves nothing unfinished behind", async () => {
+    const folder = newFolder();
+    const store = storeAt(folder, { clock: new LeapClock() });
+    await store.create();
+    const files = Array.from({ length: 12 }, (_, seed) => testFile(400_000, seed + 1));
+    let drops = 0;
+    const dropping = (async () => {
+      for (; drops < 6; drops += 1) {
+        await delay(40 + drops * 15);
+        sshd.dropConnections();
+      }
+    })();
+    await atOnce(files, store.parallel, ({ name, bytes }) => store.write("data", name, bytes));
+    await dropping;
+    for (const { name, bytes } of files) expect(bytes.equals(await store.read("data", name))).toBe(true);
+    expect(await filesIn(folder)).toHaveLength(files.length);
+    await store.close();
+  });
+
   it("does not believe a host that it does not know, or that has another key", async () => {
     const folder = newFolder();
     const other = Buffer.from(login().hostKeys[0]?.key ?? []);
@@ -87,6 +117,19 @@ describe.skipIf(!hasSshd())(`SFTP (${SKIP_SSHD})`, () => {
     await store.create();
     expect(await readdir(place.folder)).toContain("snapshots");
     await store.close();
+  });
+
+  it("says so when a key needs a passphrase, and does without that key where there is another way in", async () => {
+    const home = join(sshd.folder, `home${++count}`);
+    await mkdir(join(home, ".ssh"), { recursive: true });
+    execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "hunter2", "-f", join(home, ".ssh/id_ed25519")]);
+    await writeFile(join(home, ".ssh/known_hosts"), sshd.knownHosts);
+    const place = { host: "127.0.0.1", port: sshd.port, folder: "x" };
+    const found = (env: NodeJS.ProcessEnv) => loginFor(place, { env, home, username: sshd.user });
+    await expect(found({})).rejects.toMatchObject({ code: "store-credentials-missing", message: /RECONSYNC_SFTP_KEY_PASSPHRASE/ });
+    await expect(found({ RECONSYNC_SFTP_KEY_PASSPHRASE: "wrong" })).rejects.toMatchObject({ code: "store-credentials-missing" });
+    expect((await found({ RECONSYNC_SFTP_KEY_PASSPHRASE: "hunter2" })).privateKey).toBeDefined();
+    expect(await found({ SSH_AUTH_SOCK: "/run/agent" })).toMatchObject({ privateKey: undefined, agent: "/run/agent" });
   });
 
   it("replaces a file that was cut short, and lets nobody change one", async () => {

@@ -36,7 +36,8 @@ export class SftpStore implements RepositoryStore {
   readonly #login: SftpLogin;
   readonly #folder: string;
   readonly #options: SftpOptions;
-  #connection: Promise<SftpConnection> | undefined;
+  #connection: SftpConnection | undefined;
+  #connecting: Promise<SftpConnection> | undefined;
 
   /** @param folder relative to the account's home, or absolute */
   constructor(login: SftpLogin, folder: string, options: SftpOptions = {}) {
@@ -87,11 +88,15 @@ export class SftpStore implements RepositoryStore {
 
   write(type: FileType, name: string, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
     const what = nameIn(type, name);
+    let left: string | undefined;
     return this.#run(what, signal, async (calls) => {
       const path = this.#path(type, name);
+      // What an earlier try could not take away, since its connection was lost.
+      if (left !== undefined) await calls.remove(left);
       const there = await calls.sizeOf(path);
       if (there !== null && (await this.#isSame(calls, type, path, there, bytes))) return;
       const unfinished = `${path}-tmp-${randomBytes(6).toString("hex")}`;
+      left = unfinished;
       try {
         await this.#writeWhole(calls, unfinished, bytes);
         signal?.throwIfAborted();
@@ -197,20 +202,30 @@ export class SftpStore implements RepositoryStore {
   }
 
   async close(): Promise<void> {
-    const connection = this.#connection;
-    this.#connection = undefined;
     // One that could not be made has nothing to close.
-    (await connection?.catch(() => undefined))?.close();
+    await this.#connecting?.catch(() => undefined);
+    this.#connection?.close();
+    this.#connection = undefined;
   }
 
   #path(type: FileType, name: string): string {
     return posix.join(this.#folder, pathOf(type, name));
   }
 
-  async #connected(): Promise<SftpConnection> {
-    const current = await this.#connection?.catch(() => undefined);
-    if (current?.alive() === true) return current;
-    this.#connection = connect(this.#login);
+  /** One connection for all calls, also for those that come while it is made. */
+  #connected(): Promise<SftpConnection> {
+    if (this.#connection?.alive() === true) return Promise.resolve(this.#connection);
+    this.#connecting ??= this.#connect().finally(() => {
+      this.#connecting = undefined;
+    });
+    return this.#connecting;
+  }
+
+  async #connect(): Promise<SftpConnection> {
+    // Its channel may be closed and its line not.
+    this.#connection?.close();
+    this.#connection = undefined;
+    this.#connection = await connect(this.#login);
     return this.#connection;
   }
 

@@ -1,4 +1,3 @@
-import { promisify } from "node:util";
 import type { FileEntryWithStats, SFTPWrapper, Stats } from "ssh2";
 
 /** Status codes of SFTP version 3 (draft-ietf-secsh-filexfer-02, section 7). */
@@ -8,20 +7,35 @@ export function statusOf(error: unknown): number | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "number" ? error.code : undefined;
 }
 
+function lostError(): Error {
+  return new Error("the connection was lost");
+}
+
 /** SFTP's calls as promises. Their errors carry a status, or none when the connection was lost. */
 export class SftpCalls {
   readonly #sftp: SFTPWrapper;
   /** Calls that are on their way. When the line goes dead, nobody else answers them. */
   readonly #waiting = new Set<(error: Error) => void>();
+  #lost = false;
 
   constructor(sftp: SFTPWrapper) {
     this.#sftp = sftp;
-    sftp.once("close", () => {
-      for (const reject of this.#waiting) reject(new Error("the connection was lost"));
-    });
+    sftp.once("close", () => this.lose());
+  }
+
+  /** Whether there is nobody any more who answers. */
+  get lost(): boolean {
+    return this.#lost;
+  }
+
+  /** Ends the calls that are on their way, and all later ones: `ssh2` drops what is sent on a closed channel and tells nobody. */
+  lose(): void {
+    this.#lost = true;
+    for (const reject of this.#waiting) reject(lostError());
   }
 
   #call<T>(work: (done: (error: Error | null | undefined, value?: T) => void) => void): Promise<T> {
+    if (this.#lost) return Promise.reject(lostError());
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     this.#waiting.add(reject);
     const done = (error: Error | null | undefined, value?: T) => (error ? reject(error) : resolve(value as T));
@@ -111,7 +125,7 @@ export class SftpCalls {
   /** Free bytes for us where the path lies; null when the server does not tell. */
   async freeBytes(path: string): Promise<number | null> {
     if (!this.#has("statvfs@openssh.com")) return null;
-    const facts = await promisify(this.#sftp.ext_openssh_statvfs.bind(this.#sftp))(path);
+    const facts = await this.#call<unknown>((done) => this.#sftp.ext_openssh_statvfs(path, done));
     const { f_bavail: blocks, f_frsize: size } = facts as { f_bavail: unknown; f_frsize: unknown };
     return blocks === undefined || size === undefined ? null : Number(blocks) * Number(size);
   }

@@ -43,10 +43,6 @@ export async function connect(login: SftpLogin): Promise<SftpConnection> {
   if (login.hostKeys.length === 0) throw unknownHost(place, login);
   const client = new ssh2.Client();
   let strange = false;
-  let alive = true;
-  client.on("close", () => {
-    alive = false;
-  });
   const config: ConnectConfig = {
     host: login.host,
     port: login.port,
@@ -67,7 +63,9 @@ export async function connect(login: SftpLogin): Promise<SftpConnection> {
   };
   try {
     const sftp = await openSftp(client, config);
-    return { calls: new SftpCalls(sftp), alive: () => alive, close: () => client.end() };
+    const calls = new SftpCalls(sftp);
+    client.once("close", () => calls.lose());
+    return { calls, alive: () => !calls.lost, close: () => client.end() };
   } catch (error) {
     client.destroy();
     if (strange) throw unknownHost(place, login);

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import ssh2 from "ssh2";
 import { AgentError, EXIT } from "../../../../errors.ts";
 import { errorCode } from "../../../error-code.ts";
 import type { SftpLogin } from "./connection.ts";
@@ -48,19 +49,30 @@ export interface LoginSources {
 export async function loginFor(place: SftpPlace, { env, home, username }: LoginSources): Promise<SftpLogin> {
   const folder = join(home, ".ssh");
   const files = env.RECONSYNC_SFTP_KEY_FILE ? [env.RECONSYNC_SFTP_KEY_FILE] : IDENTITIES.map((name) => join(folder, name));
-  const privateKey = await firstOf(files);
+  const found = await firstOf(files);
+  const passphrase = env.RECONSYNC_SFTP_KEY_PASSPHRASE || undefined;
   // An empty variable is none.
   const password = env.RECONSYNC_SFTP_PASSWORD || undefined;
   const agent = env.SSH_AUTH_SOCK || undefined;
+  const why = found === undefined ? undefined : unreadable(found, passphrase);
+  const privateKey = why === undefined ? found : undefined;
   if (privateKey === undefined && password === undefined && agent === undefined) {
-    const text = `There is no key for ${place.host}. Make one with ssh-keygen, or name one in RECONSYNC_SFTP_KEY_FILE.`;
+    const text =
+      why === undefined
+        ? `There is no key for ${place.host}. Make one with ssh-keygen, or name one in RECONSYNC_SFTP_KEY_FILE.`
+        : `The key for ${place.host} cannot be read (${why}). Give its passphrase in RECONSYNC_SFTP_KEY_PASSPHRASE, or use an ssh-agent.`;
     throw new AgentError("store-credentials-missing", text, { exitCode: EXIT.usage });
   }
   const known = await Promise.all([join(folder, "known_hosts"), "/etc/ssh/ssh_known_hosts"].map((path) => firstOf([path])));
   const text = known.map((bytes) => bytes?.toString("utf8") ?? "").join("\n");
   const { host, port, user = username } = place;
-  const passphrase = env.RECONSYNC_SFTP_KEY_PASSPHRASE || undefined;
   return { host, port, user, privateKey, passphrase, password, agent, hostKeys: knownKeys(text, host, port) };
+}
+
+/** Why a private key cannot be used: it is none, or its passphrase is missing or wrong. */
+function unreadable(key: Buffer, passphrase: string | undefined): string | undefined {
+  const parsed = ssh2.utils.parseKey(key, passphrase);
+  return parsed instanceof Error ? parsed.message : undefined;
 }
 
 async function firstOf(paths: readonly string[]): Promise<Buffer | undefined> {

@@ -28,6 +28,8 @@ export interface Sshd {
   privateKey: Buffer;
   /** As `ssh-keyscan` writes them. */
   knownHosts: string;
+  /** How many are logged in or about to. */
+  connections(): number;
   /** Ends every connection, as a restart of the host does. */
   dropConnections(): void;
   stop(): Promise<void>;
@@ -57,6 +59,9 @@ export async function startSshd(): Promise<Sshd> {
   // sshd as root wants this folder, which the system makes when it starts its own.
   const made = process.getuid?.() === 0 ? mkdirSync("/run/sshd", { recursive: true, mode: 0o755 }) : undefined;
   const program = spawn(PROGRAM, ["-D", "-e", "-f", join(path, "config")], { stdio: "ignore", detached: true });
+  const { pid } = program;
+  // Never 0: the children of that are not ours.
+  if (pid === undefined) throw new Error(`${PROGRAM} cannot be started`);
   for (let tried = 1; ; tried += 1) {
     const known = scan(port);
     if (known !== "") {
@@ -66,9 +71,10 @@ export async function startSshd(): Promise<Sshd> {
         folder: path,
         privateKey: await readFile(join(path, "user")),
         knownHosts: known,
-        dropConnections: () => dropChildren(program.pid ?? 0),
+        connections: () => childrenOf(pid).length,
+        dropConnections: () => dropChildren(pid),
         async stop() {
-          dropChildren(program.pid ?? 0);
+          dropChildren(pid);
           program.kill("SIGKILL");
           await remove();
           if (made !== undefined) rmdirSync(made);
@@ -91,13 +97,17 @@ function scan(port: number): string {
   }
 }
 
-/** Each connection is a process of its own below the server's. */
 function dropChildren(server: number): void {
+  for (const pid of childrenOf(server)) kill(pid);
+}
+
+/** Each connection is a process of its own below the server's. */
+function childrenOf(server: number): number[] {
   const rows = execFileSync("ps", ["-e", "-o", "pid=,ppid="]).toString().trim().split("\n");
-  for (const row of rows) {
-    const [pid, parent] = row.trim().split(/\s+/).map(Number);
-    if (pid !== undefined && parent === server) kill(pid);
-  }
+  return rows
+    .map((row) => row.trim().split(/\s+/).map(Number))
+    .filter(([, parent]) => parent === server)
+    .map(([pid = 0]) => pid);
 }
 
 function kill(pid: number): void {
