@@ -12,8 +12,8 @@ import {
   manifestHeader,
 } from "../../schemas/manifest.ts";
 import { AgentError, EXIT } from "../errors.ts";
+import { errorCode } from "./error-code.ts";
 import { storeError } from "./stores/file-body.ts";
-import { errorCode } from "./walk.ts";
 
 /** Lines are gathered up to so many characters before they are compressed. */
 const GATHER_CHARACTERS = 64 * 1024;

@@ -4,9 +4,9 @@ import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { MANIFEST_SUFFIX, type ManifestFooter, type ManifestHeader } from "../../schemas/manifest.ts";
 import { AgentError, EXIT } from "../errors.ts";
+import { errorCode } from "./error-code.ts";
 import { readManifest } from "./manifest.ts";
 import { Comparison, type Difference } from "./verify-compare.ts";
-import { errorCode } from "./walk.ts";
 import { readZip } from "./zip-reader.ts";
 
 export interface VerifyOptions {

@@ -8,8 +8,6 @@ import { createFilter, type PathFilter } from "./globs.ts";
 import { archiveOfPartial } from "./names.ts";
 import type { ArchiveStore } from "./stores/store.ts";
 
-export { errorCode };
-
 /** The parts of a server that decide what is walked. */
 export type WalkedServer = Pick<ServerConfig, "id" | "folder"> & { backup: Pick<ServerConfig["backup"], "include" | "exclude"> };
 

@@ -1,7 +1,8 @@
 import { lstat } from "node:fs/promises";
 import { join } from "node:path";
+import { errorCode } from "../backup/error-code.ts";
 import { streamLarge } from "../backup/read-file.ts";
-import { errorCode, type WalkEntry, walk } from "../backup/walk.ts";
+import { type WalkEntry, walk } from "../backup/walk.ts";
 import type { Clock } from "../clock.ts";
 import type { ServerConfig } from "../config/host-config.ts";
 import type { ControlPlane } from "../control-plane/control-plane.ts";

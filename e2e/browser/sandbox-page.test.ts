@@ -61,6 +61,8 @@ async function open(
   page.on("request", (request) => !request.url().startsWith(stage.sandbox.url) && problems.push(`asked ${request.url()}`));
   await page.goto(`${stage.sandbox.url}/#Reef Raiders/general/owner`);
   await page.getByTestId("channel-item").first().waitFor();
+  // What happens before the page listens is only in what it loads, not among what it tells of.
+  await page.locator('[data-testid="connection"][data-state="open"]').waitFor({ state: "attached" });
   return { stage, page, problems };
 }
 

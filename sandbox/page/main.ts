@@ -72,20 +72,22 @@ class App {
   }
 
   #listen(): void {
-    const live = document.querySelector('[data-testid="connection"]');
-    const say = (words: string) => {
-      if (live !== null) live.textContent = words;
+    const live = document.querySelector<HTMLElement>('[data-testid="connection"]');
+    const say = (state: "open" | "lost", words: string) => {
+      if (live === null) return;
+      live.textContent = words;
+      live.dataset.state = state;
     };
     let opened = false;
     listen({
       opened: () => {
-        say("");
-        // What happened while the stream was away is unknown.
-        if (opened) this.#run(this.#loadWorld());
+        say("open", "");
+        // What happened while the stream was away, or before it was there, is unknown.
+        this.#run(this.#loadWorld());
         this.#run(this.#loadMessages(!opened));
         opened = true;
       },
-      lost: () => say("Reconnecting…"),
+      lost: () => say("lost", "Reconnecting…"),
       created: ({ message }) => {
         this.#apply(() => this.#store.putMessage(message));
         this.#store.markUnread(message);

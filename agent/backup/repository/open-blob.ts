@@ -1,5 +1,5 @@
 import type { Cipher } from "./format/cipher.ts";
-import { decompress } from "./format/compression.ts";
+import { BLOB_BYTES_MAX, decompress } from "./format/compression.ts";
 import { CorruptError } from "./format/corrupt.ts";
 import { hashOf, type Id } from "./format/ids.ts";
 import type { BlobType } from "./format/pack.ts";
@@ -7,9 +7,9 @@ import { freeMemory } from "./free-memory.ts";
 
 /**
  * No blob is larger when it is plain, in bytes, so that a damaged or hostile length cannot fill the memory. Chunks of files have at most 8 MiB in
- * restic's format; a tree is as large as its folder: 512 MiB are about a million names in one.
+ * restic's format, and other programs may cut larger ones; a tree is as large as its folder.
  */
-export const PLAIN_MAX_BYTES: Record<BlobType, number> = { data: 128 * 1024 * 1024, tree: 512 * 1024 * 1024 };
+export const PLAIN_MAX_BYTES: Record<BlobType, number> = { data: 128 * 1024 * 1024, tree: BLOB_BYTES_MAX };
 
 /**
  * What is in a blob: opened, decompressed, and its hash compared.

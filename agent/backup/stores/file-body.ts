@@ -1,7 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { Writable } from "node:stream";
 import { AgentError } from "../../errors.ts";
-import { errorCode } from "../walk.ts";
+import { errorCode } from "../error-code.ts";
 
 /** Writes are gathered up to so many bytes before the producer has to wait. */
 const BUFFER_BYTES = 1024 * 1024;

@@ -4,8 +4,8 @@ import { finished, pipeline } from "node:stream/promises";
 import { MANIFEST_SUFFIX } from "../../../schemas/manifest.ts";
 import { AgentError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
+import { errorCode } from "../error-code.ts";
 import { PARTIAL_SUFFIX } from "../names.ts";
-import { errorCode } from "../walk.ts";
 import { fileBody, storeError } from "./file-body.ts";
 import type { ArchiveWriter } from "./store.ts";
 

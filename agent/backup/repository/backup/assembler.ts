@@ -1,28 +1,21 @@
 import { readlinkSync } from "node:fs";
 import { missing } from "../../walk.ts";
-import { ID_BYTES } from "../format/ids.ts";
-import { type EntryContent, encodeContents, LEFT_OUT_ENTRY, NOTHING } from "./contents.ts";
+import { type EntryContent, LEFT_OUT_ENTRY, NOTHING } from "./contents.ts";
 import type { Counts } from "./counts.ts";
 import { decide, type Known } from "./decide.ts";
-import type { FileIndex } from "./file-index.ts";
+import { Finisher, type FinisherOptions } from "./finisher.ts";
 import type { Folder, Previous } from "./folder.ts";
-import { HardLinks } from "./hard-links.ts";
-import { nodesOf } from "./nodes.ts";
-import type { Owners } from "./owners.ts";
-import { childPath, systemPath } from "./paths.ts";
+import { HardLinks, type LinkedContent } from "./hard-links.ts";
+import { systemPath } from "./paths.ts";
 import type { Problems } from "./problems.ts";
 import { hashFrom, hashOfPath, positionOf, type RereadSample } from "./sample.ts";
-import type { TreePacker } from "./tree-packer.ts";
 import type { FileTask, WorkQueue } from "./work-queue.ts";
 
 /** A file that changes whenever it is read is read so often in all; then it is kept as it was read last. */
 export const READS_MAX = 3;
 
-export interface AssemblerOptions {
+export interface AssemblerOptions extends FinisherOptions {
   queue: WorkQueue;
-  trees: TreePacker;
-  fileIndex: FileIndex | null;
-  owners: Owners;
   problems: Problems;
   counts: Counts;
   sample: RereadSample;
@@ -31,9 +24,6 @@ export interface AssemblerOptions {
   /** Told of the bytes of files that are taken over from the backup before. */
   onTaken: (bytes: number) => void;
 }
-
-/** Stands for the tree of a folder that is not in the backup: no tree has this id. */
-const NO_TREE = Buffer.alloc(ID_BYTES);
 
 const SILENTLY_CHANGED =
   "its content is another than at the last backup, while its size and times are the same: a program hides its writes, or a disk is failing. What is there today is stored";
@@ -53,9 +43,11 @@ export interface FileResult {
 export class Assembler {
   readonly #options: AssemblerOptions;
   readonly #links = new HardLinks();
+  readonly #finisher: Finisher;
 
   constructor(options: AssemblerOptions) {
     this.#options = options;
+    this.#finisher = new Finisher(options);
   }
 
   /** Takes a folder that the walk has looked into. */
@@ -74,10 +66,12 @@ export class Assembler {
       else if (decision.what === "read") this.#read(folder, entry, decision.beside);
       else {
         folder.setContent(entry, LEFT_OUT_ENTRY);
-        if (decision.why !== "") problems.add("special", folder.pathOf(entry), decision.why);
+        if (decision.why === "") continue;
+        folder.distrusted.add(entry);
+        problems.add("special", folder.pathOf(entry), decision.why);
       }
     }
-    this.#settle(folder);
+    this.#finisher.settle(folder);
   }
 
   /** A file has been read. Answers true when it has to be read once more. */
@@ -99,16 +93,19 @@ export class Assembler {
     };
     if (task.purpose === "reread") {
       counts.files.reread += 1;
-      if (folder.listing.sameStats(entry, result.stats)) problems.add("silently-changed", folder.pathOf(entry), SILENTLY_CHANGED);
+      if (result.changed === undefined && folder.listing.sameStats(entry, result.stats))
+        problems.add("silently-changed", folder.pathOf(entry), SILENTLY_CHANGED);
     }
+    // Who waits for the same inode gets the content only if it is the inode that was read.
+    const shared = result.changed === undefined && folder.listing.sameStats(entry, result.stats) ? { content, stats: result.stats } : null;
     this.#keep(task, content, result.stats);
     if (result.changed !== undefined) {
-      folder.listing.forget(entry);
+      folder.distrusted.add(entry);
       problems.add("changed", folder.pathOf(entry), `it changed whenever it was read; the last time: ${result.changed}`);
     }
     this.#settleDatabase(task, result.database);
-    if (folder.listing.links(entry) > 1) this.#tellLinks(task, result.changed === undefined ? { content, stats: result.stats } : null);
-    this.#settle(folder);
+    this.#tellLinks(task, shared);
+    this.#finisher.settle(folder);
     return false;
   }
 
@@ -125,17 +122,17 @@ export class Assembler {
     }
     this.#options.problems.add(reason, path, `it cannot be read${because}`);
     folder.setContent(entry, LEFT_OUT_ENTRY);
-    folder.listing.forget(entry);
+    folder.distrusted.add(entry);
     folder.untouched = false;
     this.#settleDatabase(task, undefined);
-    if (folder.listing.links(entry) > 1) this.#tellLinks(task, null);
-    this.#settle(folder);
+    this.#tellLinks(task, null);
+    this.#finisher.settle(folder);
   }
 
   /** A file that was to be read again is taken over from the backup before. */
   staysAsItWas({ folder, entry }: FileTask): void {
     this.#count(folder, entry, "unchanged");
-    this.#settle(folder);
+    this.#finisher.settle(folder);
   }
 
   #sampleUnchanged(folder: Folder, decided: ReadonlySet<number>): void {
@@ -147,7 +144,7 @@ export class Assembler {
       const { size, leftOut, copied } = folder.content(entry);
       if (leftOut) continue;
       // What was copied by SQLite is not what its file holds.
-      const again = !sample.empty && !copied && sample.wants(positionOf(hashFrom(start, listing.name(entry))), size);
+      const again = !sample.empty && !copied && sample.wants(positionOf(hashFrom(start, listing.name(entry))));
       if (again) this.#queue({ folder, entry, bytes: size, purpose: "reread", tries: 0, beside: [] });
       else {
         this.#count(folder, entry, "unchanged");
@@ -164,8 +161,9 @@ export class Assembler {
       this.#queue(task);
       return;
     }
-    const answer = this.#links.ask(listing.fileKey(entry), task);
-    if (answer === "read") this.#queue(task);
+    const linkKey = listing.fileKey(entry);
+    const answer = this.#links.ask(linkKey, task);
+    if (answer === "read") this.#queue({ ...task, linkKey });
     else if (answer === "wait") folder.pending += 1;
     else {
       this.#keep(task, answer.content, answer.stats);
@@ -186,6 +184,7 @@ export class Assembler {
       const { reason, detail } = missing(path.toString("utf8"), error);
       this.#options.problems.add(reason, path, `the link cannot be read${detail === undefined ? "" : ` (${detail})`}`);
       folder.setContent(entry, LEFT_OUT_ENTRY);
+      folder.distrusted.add(entry);
     }
   }
 
@@ -206,14 +205,14 @@ export class Assembler {
   }
 
   /** The names of a file that waited for the first one to be read. */
-  #tellLinks(task: FileTask, result: { content: EntryContent; stats: Uint8Array } | null): void {
-    const waiting = this.#links.tell(task.folder.listing.fileKey(task.entry), result);
-    for (const other of waiting) {
+  #tellLinks({ linkKey }: FileTask, result: LinkedContent | null): void {
+    if (linkKey === undefined) return;
+    for (const other of this.#links.tell(linkKey, result)) {
       if (result === null) this.#options.queue.add(other);
       else {
         this.#keep(other, result.content, result.stats);
         this.#releaseBeside(other);
-        this.#settle(other.folder);
+        this.#finisher.settle(other.folder);
       }
     }
   }
@@ -242,63 +241,5 @@ export class Assembler {
     task.beside = [];
     for (const entry of beside)
       this.#options.queue.add({ folder, entry, bytes: Number(folder.listing.size(entry)), purpose: "read", tries: 0, beside: [] });
-  }
-
-  /** One thing less to wait for; a folder that waits for nothing is finished, and its parent waits for one thing less. */
-  #settle(folder: Folder): void {
-    let current: Folder | null = folder;
-    while (current !== null) {
-      current.pending -= 1;
-      if (current.pending > 0) return;
-      this.#finish(current);
-      current = current.parent;
-    }
-  }
-
-  #finish(folder: Folder): void {
-    const { trees, owners } = this.#options;
-    const { source } = folder;
-    if (folder.untouched && folder.previous !== null) {
-      this.#hand(folder, folder.previous.tree);
-      return;
-    }
-    const contents = folder.contents();
-    if (source.single) {
-      this.#save(folder, contents, NO_TREE);
-      source.top = folder;
-      return;
-    }
-    const nodes = nodesOf(folder.listing, contents, owners);
-    // Only looked into for what could be below it, or gone since.
-    const leftOut = folder.parent !== null && (folder.vanished || (nodes.length === 0 && !folder.included));
-    const tree = leftOut ? NO_TREE : trees.add(nodes);
-    this.#save(folder, contents, tree);
-    this.#hand(folder, leftOut ? null : tree);
-  }
-
-  /** Tells the parent the tree of a folder; null when the folder is not in the backup. */
-  #hand(folder: Folder, tree: Buffer | null): void {
-    const { parent, entry, source } = folder;
-    if (parent === null) {
-      source.top = folder;
-      source.tree = tree;
-      return;
-    }
-    const before = parent.previousContent(entry);
-    const same = tree === null ? before?.leftOut === true : before?.ids.equals(tree) === true;
-    if (!same) parent.untouched = false;
-    parent.setContent(entry, tree === null ? LEFT_OUT_ENTRY : { size: 0, ids: tree });
-  }
-
-  #save({ path, source, listing, previous }: Folder, contents: readonly EntryContent[], tree: Buffer): void {
-    const { fileIndex } = this.#options;
-    if (fileIndex === null) return;
-    fileIndex.saveFolder({ root: source.root, path, listing: listing.bytes, contents: encodeContents(contents), tree });
-    for (let entry = 0; entry < (previous?.listing.count ?? 0); entry += 1) {
-      if (previous?.listing.type(entry) !== "dir") continue;
-      const name = previous.listing.name(entry);
-      const now = listing.find(name);
-      if (now < 0 || listing.type(now) !== "dir") fileIndex.removeFolder(source.root, childPath(path, name));
-    }
   }
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { linkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { seededBytes } from "../../testing/tree.ts";
@@ -130,3 +130,29 @@ async function swapContents(kit: BackupKit): Promise<void> {
   index.saveFolder({ root: kit.world, path, listing: row.listing.bytes, contents: swapped, tree: row.tree });
   index.close();
 }
+
+test("a torn file of several names is read under each of them, and none is lost", async (context) => {
+  needsRestic(context);
+  const kit = await BackupKit.make();
+  const file = join(kit.world, "a");
+  writeFileSync(file, seededBytes(4 * MIB, 1));
+  for (const name of ["b", "c"]) linkSync(file, join(kit.world, name));
+  await untilEnd(SCRIBBLE, file);
+  const { problems, files, snapshot } = await kit.backup();
+  expect(problems.map(({ kind, path }) => [kind, path]).sort()).toEqual(["a", "b", "c"].map((name) => ["changed", join(kit.world, name)]));
+  expect(files.new).toBe(3);
+  await kit.check();
+  expect((await kit.restic("ls", snapshot)).trim().split("\n").slice(-3)).toEqual(["a", "b", "c"].map((name) => join(kit.world, name)));
+});
+
+test("a torn file is read again by the next backup without a file index too", async () => {
+  const kit = await BackupKit.make();
+  const file = join(kit.world, "world.db");
+  writeFileSync(file, seededBytes(8 * MIB, 1));
+  const writer = await untilEnd(SCRIBBLE, file);
+  expect(await kit.backup({ cacheFolder: undefined })).toMatchObject({ consistency: "torn" });
+  writer.kill("SIGKILL");
+  await once(writer, "exit");
+  expect(await kit.backup({ cacheFolder: undefined })).toMatchObject({ consistency: "stable", files: { changed: 1 } });
+  expect(await kit.backup({ cacheFolder: undefined })).toMatchObject({ files: { unchanged: 1 } });
+});

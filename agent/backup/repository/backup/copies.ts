@@ -1,6 +1,6 @@
 import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { errorCode } from "../../walk.ts";
+import { errorCode } from "../../error-code.ts";
 
 const PREFIX = "reconsync-copies-";
 const NAME = /^reconsync-copies-(\d+)-/;

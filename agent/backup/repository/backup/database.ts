@@ -19,13 +19,13 @@ const FRACTIONS_AT = 21;
 const FRACTIONS = Buffer.of(64, 32, 32);
 
 /** How long a step of the copy waits for somebody who writes, in milliseconds. */
-const LOCK_WAIT_MS = 5000;
+const LOCK_WAIT_MS = 800;
 /** Pages that are copied in one step, so that whoever wants to write gets in between. 8 MiB of the usual pages. */
 const STEP_PAGES = 2048;
 /** A copy that begins again whenever somebody writes does so this often; then the writers have to wait for one. */
 const RESTARTS_MAX = 5;
 /** How often a copy is tried when the database is locked, and the pause between, in milliseconds. */
-const LOCKED_TRIES = 3;
+const LOCKED_TRIES = 6;
 const LOCKED_PAUSE_MS = 200;
 /**
  * Larger databases are never locked for the whole of their copy. Copies ran at 300 to 500 MB/s here, so writers wait for 2 to 3 seconds; SQLite's

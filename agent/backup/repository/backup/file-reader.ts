@@ -1,6 +1,6 @@
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { errorCode } from "../../error-code.ts";
 import { NotAFileError, unchanged } from "../../read-file.ts";
-import { errorCode } from "../../walk.ts";
 import { systemPath } from "./paths.ts";
 
 /** A file that is locked (Windows, mostly while it is being replaced) is tried so often in all. */
@@ -80,10 +80,10 @@ export class OpenFile {
   }
 
   /** Looks at the file again, and says what has changed since it was opened, if anything has. */
-  look(): { stats: BigIntStats; changed?: string } {
+  whatChanged(): string | undefined {
     const stats = fstatSync(this.#descriptor, { bigint: true });
-    if (unchanged(this.before, stats) && this.#position === this.size) return { stats };
-    return { stats, changed: difference(this.before, stats, this.#position) };
+    if (unchanged(this.before, stats) && this.#position === this.size) return undefined;
+    return difference(this.before, stats, this.#position);
   }
 
   close(): void {

@@ -39,6 +39,8 @@ export class Folder {
   vanished = false;
   /** Neither it nor anything in it has to be encoded anew, as far as is known. */
   untouched = false;
+  /** Entries that the next backup has to look at again, whatever it finds: torn ones, and those that could not be read. */
+  readonly distrusted = new Set<number>();
   /** What has to happen before it is finished: its own look, its folders, its files that are read. */
   pending = 1;
   #results: (EntryContent | undefined)[] = [];

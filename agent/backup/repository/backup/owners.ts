@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { errorCode } from "../../walk.ts";
+import { errorCode } from "../../error-code.ts";
 
 /** Names of users and groups by their number. */
 export interface Owners {

@@ -50,7 +50,7 @@ export interface ReadAnswer {
 export type FileAnswer =
   | {
       status: "read";
-      /** `statsRecord` of the last look. */
+      /** `statsRecord` from before its first byte was read: if it changed since, no later look will find it so. */
       stats: Uint8Array;
       bytes: number;
       /** How many of the ids are the file's. For a large file: of this step. */

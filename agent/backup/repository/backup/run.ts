@@ -193,7 +193,7 @@ class BackupRun {
       this.#signal,
     );
     rememberSnapshot(fileIndex, hostname, paths, { id: snapshot, tree });
-    fileIndex?.setFact(stage.sampleFact, JSON.stringify(sample.next(now())));
+    fileIndex?.setFact(stage.sampleFact, JSON.stringify(sample.next(now(), this.#counts.bytes)));
     await this.#leave(stage);
     const { list, count, databases } = this.#problems;
     return {

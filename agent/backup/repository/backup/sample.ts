@@ -2,10 +2,10 @@ const HOUR_MS = 60 * 60_000;
 const DAY_MS = 24 * HOUR_MS;
 /** Every file is read again within this time, however often backups run. In milliseconds. */
 export const REREAD_PERIOD_MS = 30 * DAY_MS;
-/** What a run after a long pause, or the first one, reads again of all files at most. */
+/** What a run reads again that comes an hour after the one before, and the first one. */
+const SHARE_OF_AN_HOUR = HOUR_MS / REREAD_PERIOD_MS;
+/** Runs that come more rarely read more, but no more than this share, and beyond that of an hour no more than so many bytes, or they would take the time of a first one. */
 const SHARE_MAX = 1 / 30;
-const SHARE_AT_FIRST = HOUR_MS / REREAD_PERIOD_MS;
-/** Bytes that one run reads again at most, so that it does not take the time of a first one. A single larger file is read all the same. */
 export const REREAD_BYTES_MAX = 1024 * 1024 * 1024;
 
 const CIRCLE = 2 ** 32;
@@ -16,6 +16,8 @@ export interface SampleState {
   cursor: number;
   /** Milliseconds since the epoch. */
   at: number;
+  /** Of all files, in that run. */
+  bytes: number;
 }
 
 /**
@@ -25,16 +27,11 @@ export interface SampleState {
 export class RereadSample {
   readonly #cursor: number;
   readonly #arc: number;
-  #bytes = 0;
-  /** Where the first file lies that there was no room for. */
-  #missed: number;
 
   /** @param share 0 to 1, in place of what the time gone by asks for. */
-  constructor(state: SampleState | null, now: number, share?: number) {
+  constructor(state: SampleState | null, now: number, share: number = dueShare(state, now)) {
     this.#cursor = state?.cursor ?? 0;
-    const due = state === null ? SHARE_AT_FIRST : Math.min(SHARE_MAX, Math.max(0, now - state.at) / REREAD_PERIOD_MS);
-    this.#arc = Math.min(1, share ?? due) * CIRCLE;
-    this.#missed = this.#arc;
+    this.#arc = Math.min(1, share) * CIRCLE;
   }
 
   /** Nothing is read again in this run. */
@@ -42,22 +39,21 @@ export class RereadSample {
     return this.#arc < 1;
   }
 
-  /** Whether this unchanged file is read again. Asks for each file once. */
-  wants(position: number, bytes: number): boolean {
-    const distance = (position - this.#cursor) >>> 0;
-    if (distance >= this.#arc) return false;
-    if (this.#bytes > 0 && this.#bytes + bytes > REREAD_BYTES_MAX) {
-      this.#missed = Math.min(this.#missed, distance);
-      return false;
-    }
-    this.#bytes += bytes;
-    return true;
+  /** Whether the file of this position is read again. */
+  wants(position: number): boolean {
+    return (position - this.#cursor) >>> 0 < this.#arc;
   }
 
-  /** Where the next run goes on. */
-  next(now: number): SampleState {
-    return { cursor: Math.floor(this.#cursor + this.#missed) % CIRCLE, at: now };
+  /** Where the next run goes on. `bytes`: of all files, in this run. */
+  next(now: number, bytes: number): SampleState {
+    return { cursor: Math.floor(this.#cursor + this.#arc) % CIRCLE, at: now, bytes };
   }
+}
+
+function dueShare(state: SampleState | null, now: number): number {
+  if (state === null) return SHARE_OF_AN_HOUR;
+  const due = Math.min(SHARE_MAX, Math.max(0, now - state.at) / REREAD_PERIOD_MS);
+  return Math.min(due, Math.max(SHARE_OF_AN_HOUR, REREAD_BYTES_MAX / Math.max(1, state.bytes)));
 }
 
 const FNV_PRIME = 0x01000193;

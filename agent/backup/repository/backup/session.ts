@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { constants, setPriority } from "node:os";
-import { errorCode } from "../../walk.ts";
+import { errorCode } from "../../error-code.ts";
 import { Cipher } from "../format/cipher.ts";
 import { ID_BYTES } from "../format/ids.ts";
 import { type FinishedPack, PACK_BYTES, PackBuilder, type PackedBlob } from "../format/pack.ts";
@@ -120,10 +120,17 @@ export class Session {
         const content = this.#window.subarray(at, at + bytes);
         const database = !request.plain && isDatabase(content);
         if (database && mayBeInUse(request.path, content)) return { status: "in-use" };
-        const { stats, changed } = file.look();
+        const changed = file.whatChanged();
         if (database && (changed !== undefined || hasLog(request.path))) return { status: "in-use" };
         if (bytes > 0) this.#pieces.push({ id: hash("sha256", content, "buffer"), start: at, end: at + bytes });
-        return { status: "read", stats: statsRecord(stats), bytes, pieces: bytes > 0 ? 1 : 0, changed, ...(database && { database }) };
+        return {
+          status: "read",
+          stats: statsRecord(file.before),
+          bytes,
+          pieces: bytes > 0 ? 1 : 0,
+          changed,
+          ...(database && { database }),
+        };
       } finally {
         file.close();
       }
@@ -151,10 +158,10 @@ export class Session {
         start = end;
       }
       if (!last) return null;
-      const { stats, changed } = file.look();
+      const changed = file.whatChanged();
       if (large.database && (changed !== undefined || hasLog(request.path))) return { status: "in-use" };
       const database = large.database ? ({ database: true } as const) : {};
-      return { status: "read", stats: statsRecord(stats), bytes: file.position, pieces: this.#pieces.length, changed, ...database };
+      return { status: "read", stats: statsRecord(file.before), bytes: file.position, pieces: this.#pieces.length, changed, ...database };
     });
     if (answer === null) return [];
     this.#large?.file.close();

@@ -1,8 +1,8 @@
 import { type BigIntStats, lstatSync, statSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { AgentError } from "../../../errors.ts";
+import { errorCode } from "../../error-code.ts";
 import type { PathFilter } from "../../globs.ts";
-import { errorCode } from "../../walk.ts";
 import type { TreeNode } from "../format/tree.ts";
 import { Folder, type SourceRun } from "./folder.ts";
 import { type Listing, ListingBuilder } from "./listing.ts";

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import * as z from "zod/mini";
 import type { Clock } from "../../../clock.ts";
 import { defaultThreads } from "../../workers/pool.ts";
 import { CHUNK_MIN } from "../kernels/chunker.ts";
@@ -19,6 +20,8 @@ import type { Problems } from "./problems.ts";
 import { RereadSample, type SampleState } from "./sample.ts";
 import { TreePacker } from "./tree-packer.ts";
 import { WorkQueue } from "./work-queue.ts";
+
+const sampleState = z.object({ cursor: z.number(), at: z.number(), bytes: z.number() });
 
 /** What a backup works with, once its repository is open and locked. */
 export interface Stage {
@@ -149,7 +152,6 @@ async function assemble(repository: Repository, lock: RepositoryLock, fileIndex:
 /** What an older version wrote in another way counts as nothing. */
 function parseSample(fact: string | null): SampleState | null {
   if (fact === null) return null;
-  const state: unknown = JSON.parse(fact);
-  if (typeof state !== "object" || state === null || !("cursor" in state) || !("at" in state)) return null;
-  return typeof state.cursor === "number" && typeof state.at === "number" ? { cursor: state.cursor, at: state.at } : null;
+  const state = sampleState.safeParse(JSON.parse(fact));
+  return state.success ? state.data : null;
 }

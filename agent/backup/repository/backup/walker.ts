@@ -1,8 +1,9 @@
 import { type BigIntStats, lstatSync, readdirSync, statSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
+import { errorCode } from "../../error-code.ts";
 import type { PathFilter } from "../../globs.ts";
 import { archiveOfPartial } from "../../names.ts";
-import { errorCode, missing } from "../../walk.ts";
+import { missing } from "../../walk.ts";
 import { isCopiesFolder } from "./copies.ts";
 import { Folder } from "./folder.ts";
 import { type Listing, ListingBuilder } from "./listing.ts";

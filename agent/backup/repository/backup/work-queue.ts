@@ -12,6 +12,8 @@ export interface FileTask {
   tries: number;
   /** Entries of files that SQLite keeps beside it, and that wait for what it turns out to be. */
   beside: number[];
+  /** `fileKey` of a file of several names that is read for all of them. */
+  linkKey?: string;
 }
 
 /** So many files of a batch at most: what happens to a thread's files is told once a batch. */

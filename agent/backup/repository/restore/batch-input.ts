@@ -1,6 +1,7 @@
 import type { MasterKey } from "../format/cipher.ts";
-import type { FileWork, PlannedBatch } from "./round.ts";
+import type { PlannedBatch } from "./round.ts";
 import type { BatchFile, BatchInput } from "./tasks.ts";
+import type { FileWork } from "./work.ts";
 
 /** A batch on its way to a thread, with the files in the order of their numbers in it. */
 export interface Posted {
@@ -35,8 +36,8 @@ export function batchInput(master: MasterKey, batch: PlannedBatch, aside: (file:
 }
 
 export function batchFile(file: FileWork, writes: number, aside: (file: FileWork, writes: number) => boolean): BatchFile {
-  const { final, partial, size, meta, left, made, damaged } = file;
+  const { size, meta, left, made, damaged } = file;
   const whole = !made && !damaged && left === writes;
-  if (whole && !aside(file, writes)) return { path: final, whole, writes, size, meta };
-  return { path: partial, final, whole, writes, size, meta };
+  if (whole && !aside(file, writes)) return { path: file.location, whole, writes, size, meta };
+  return { path: file.partial, final: file.location, whole, writes, size, meta };
 }

@@ -16,14 +16,11 @@ export interface FileMeta {
 const NS_PER_S = 1_000_000_000n;
 const PERMISSION_BITS = 0o7777;
 
-/** @param owners Owners are restored too, which only root may do. */
-export function metaOf(node: TreeNode, owners: boolean): FileMeta {
-  return {
-    mode: node.mode & PERMISSION_BITS,
-    ...(owners && { owner: { uid: node.uid, gid: node.gid } }),
-    atime: seconds(node.atimeNs),
-    mtime: seconds(node.mtimeNs),
-  };
+/** @param owner Absent: owners are not restored. Only root may give a file to somebody else. */
+export function metaOf(node: TreeNode, owner: FileMeta["owner"]): FileMeta {
+  const mtime = seconds(node.mtimeNs);
+  const atime = node.atimeNs === node.mtimeNs ? mtime : seconds(node.atimeNs);
+  return { mode: node.mode & PERMISSION_BITS, owner, atime, mtime };
 }
 
 /** To the nearest number that Node can give to the system: in this century within 120 ns. */

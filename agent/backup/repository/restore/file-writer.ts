@@ -7,7 +7,7 @@ import { batchFile, batchInput } from "./batch-input.ts";
 import type { FsPath } from "./names.ts";
 import { createFile, openForWriting } from "./open-files.ts";
 import type { RestoreProblems } from "./problems.ts";
-import { batchOf, type FileWork, type PlannedBatch, type PlannedBlob, plainLength } from "./round.ts";
+import { batchOf, type PlannedBatch, type PlannedBlob, plainLength } from "./round.ts";
 import { isFull, ranFull } from "./space.ts";
 import {
   type BatchInput,
@@ -18,6 +18,7 @@ import {
   RESTORE_BATCH,
   RESTORE_FINISH,
 } from "./tasks.ts";
+import type { FileWork } from "./work.ts";
 
 export interface FileWriterOptions {
   repository: Repository;
@@ -94,7 +95,7 @@ export class FileWriter {
     for (const [n, file] of files.entries()) {
       if (file.done) continue;
       const posted = input.files[n];
-      if (posted?.whole === true && !bad.has(n)) this.#end(file, file.final);
+      if (posted?.whole === true && !bad.has(n)) this.#end(file, file.location);
       // The thread has left it unfinished: it waits for blobs from elsewhere.
       else if (posted?.whole === true) this.#make(file);
     }
@@ -131,17 +132,18 @@ export class FileWriter {
   /** Gives a file that has all it can get its meta and its name. */
   async #settle(file: FileWork): Promise<void> {
     const { pool, problems, target } = this.#options;
-    const { partial, final, damaged, meta, path } = file;
-    const outcome = await pool.run<FinishOutcome>(RESTORE_FINISH, { path: partial, final, damaged, meta } satisfies FinishInput);
+    const { damaged, meta } = file;
+    const input: FinishInput = { path: file.partial, final: file.location, damaged, meta };
+    const outcome = await pool.run<FinishOutcome>(RESTORE_FINISH, input);
     if ("failed" in outcome) {
       if (isFull(outcome.failed.code)) throw ranFull(target, new Error(outcome.failed.message));
       this.#giveUp(file, outcome.failed.message);
       return;
     }
     const { path: place, note } = outcome;
-    if (note !== null) problems.add(path, "metadata", note);
+    if (note !== null) problems.add(file.path, "metadata", note);
     if (damaged)
-      problems.add(path, "damaged", `parts of its content are lost; what is left is in ${Buffer.from(place as string).toString()}`);
+      problems.add(file.path, "damaged", `parts of its content are lost; what is left is in ${Buffer.from(place as string).toString()}`);
     this.#end(file, place);
   }
 

@@ -3,7 +3,7 @@ import { applyLinkMeta, type FileMeta, firstProblem } from "./file-meta.ts";
 import { makeLink } from "./folders.ts";
 import { damagedPath, type FsPath } from "./names.ts";
 import type { RestoreProblems } from "./problems.ts";
-import type { EndWork } from "./round.ts";
+import type { EndWork, LinkedFile, NamedWork } from "./work.ts";
 
 /**
  * What comes when the files of a round are written: links, and owner, mode and times of folders that are complete, inner ones first, since whatever is
@@ -16,23 +16,24 @@ export function finishRound(
 ): { symlinks: number; hardLinks: number } {
   const made = { symlinks: 0, hardLinks: 0 };
   for (const end of ends) {
-    if (end.folder?.state === "failed") continue;
+    const folder = end.kind === "folder" ? end.folder : end.at.folder;
+    if (folder.state === "failed") continue;
     if (end.kind === "folder") {
-      const problem = applyFolderMeta(end.folder.location, end.meta);
-      if (problem !== null) problems.add(end.folder.path, "metadata", problem);
+      const problem = applyFolderMeta(folder.location, end.meta);
+      if (problem !== null) problems.add(folder.path, "metadata", problem);
       continue;
     }
     try {
-      if (end.kind === "symlink") {
-        makeLink(end.location, overwrite, () => symlinkSync(end.to, end.location));
-        made.symlinks += 1;
-        const problem = applyLinkMeta(end.location, end.meta);
-        if (problem !== null) problems.add(end.path, "metadata", problem);
-      } else if (makeHardLink(end, overwrite, problems)) {
-        made.hardLinks += 1;
+      if (end.kind === "link") {
+        if (makeHardLink(end.at, end.first, overwrite, problems)) made.hardLinks += 1;
+        continue;
       }
+      makeLink(end.at.location, overwrite, () => symlinkSync(end.to, end.at.location));
+      made.symlinks += 1;
+      const problem = applyLinkMeta(end.at.location, end.meta);
+      if (problem !== null) problems.add(end.at.path, "metadata", problem);
     } catch (error) {
-      problems.add(end.path, "unwritable", error instanceof Error ? error.message : String(error));
+      problems.add(end.at.path, "unwritable", error instanceof Error ? error.message : String(error));
     }
   }
   return made;
@@ -46,8 +47,12 @@ function applyFolderMeta(location: FsPath, { owner, mode, atime, mtime }: FileMe
   ]);
 }
 
-function makeHardLink({ path, location, first }: EndWork & { kind: "link" }, overwrite: boolean, problems: RestoreProblems): boolean {
-  const { place, damaged } = first;
+function makeHardLink(
+  { path, location }: NamedWork,
+  { place, damaged }: LinkedFile,
+  overwrite: boolean,
+  problems: RestoreProblems,
+): boolean {
   if (place === null) {
     problems.add(path, "unwritable", "the file that it is another name of could not be written");
     return false;

@@ -4,7 +4,7 @@ import { AgentError, EXIT } from "../../../errors.ts";
 import { errorCode } from "../../error-code.ts";
 import type { FsPath } from "./names.ts";
 import type { RestoreProblems } from "./problems.ts";
-import type { FolderWork } from "./round.ts";
+import type { FolderWork } from "./work.ts";
 
 /** Nobody else looks into a folder before it has its own mode. */
 const PRIVATE = 0o700;

@@ -4,8 +4,8 @@ import { hashOf, type Id } from "../format/ids.ts";
 import type { TreeSource } from "../list/walk-tree.ts";
 import { linkKeyOf } from "./link-key.ts";
 import type { FsPath } from "./names.ts";
-import type { FileWork } from "./round.ts";
 import { type TargetOptions, walkTarget } from "./target-walk.ts";
+import type { FileWork } from "./work.ts";
 
 const KIB = 1024;
 /** Chunks of zeros as the chunkers of restic and ReconSync cut them: at their minimum, or at their maximum. In bytes. */
@@ -24,7 +24,7 @@ export interface Measured {
 /** Adds up the files of a round that holds all there is. */
 export function measureFiles(files: readonly FileWork[], overwrite: boolean): Measured {
   const measured: Measured = { files: 0, bytes: 0, room: 0 };
-  for (const { size, holes, final } of files) add(measured, size, holes, final, overwrite);
+  for (const file of files) add(measured, file.size, file.holes, () => file.location, overwrite);
   return measured;
 }
 
@@ -37,7 +37,7 @@ export async function measureTree(source: TreeSource, options: TargetOptions, ov
     const key = linkKeyOf(node);
     if (key !== null && linked.has(key)) continue;
     if (key !== null) linked.add(key);
-    add(measured, Number(node.size ?? 0n), holesOf(node.content), location, overwrite);
+    add(measured, Number(node.size ?? 0n), holesOf(node.content), () => location, overwrite);
   }
   return measured;
 }
@@ -52,10 +52,10 @@ export function holesOf(content: readonly Id[] = []): number {
   return holes;
 }
 
-function add(measured: Measured, size: number, holes: number, location: FsPath, overwrite: boolean): void {
+function add(measured: Measured, size: number, holes: number, location: () => FsPath, overwrite: boolean): void {
   measured.files += 1;
   measured.bytes += size;
-  measured.room += size - holes - (overwrite ? givenBack(location) : 0);
+  measured.room += size - holes - (overwrite ? givenBack(location()) : 0);
 }
 
 /** Bytes on the volume of a file that is about to be replaced. What cannot be looked at gives none. */

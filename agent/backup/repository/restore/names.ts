@@ -94,12 +94,7 @@ function withSuffix(name: FsPath, suffix: string): FsPath {
   return typeof name === "string" ? name + suffix : Buffer.concat([name, Buffer.from(suffix)]);
 }
 
-/** Where a file is written until it is whole. */
-export function partialPath(path: FsPath, mark: string): FsPath {
-  return joinPath(splitPath(path).folder, `.reconsync-${mark}.partial`);
-}
-
-/** The same for the same place, as a key of maps. */
-export function pathKey(path: FsPath): string {
-  return Buffer.from(path as string).toString("latin1");
+/** The name of a file until it is whole. */
+export function partialName(run: string, number: number): string {
+  return `.reconsync-${run}-${number}.partial`;
 }

@@ -1,12 +1,13 @@
+import type { TreeNode } from "../format/tree.ts";
 import type { BlobIndex } from "../index/blob-index.ts";
 import type { TreeSource } from "../list/walk-tree.ts";
-import { metaOf } from "./file-meta.ts";
+import { type FileMeta, metaOf } from "./file-meta.ts";
 import { linkKeyOf } from "./link-key.ts";
 import { holesOf } from "./measure.ts";
-import { partialPath } from "./names.ts";
 import type { RestoreProblems } from "./problems.ts";
-import { type FileWork, type FolderWork, type LinkedFile, Round } from "./round.ts";
+import { Round } from "./round.ts";
 import { type TargetEntry, type TargetOptions, walkTarget } from "./target-walk.ts";
+import { FileWork, type FolderWork, type LinkedFile, NamedWork } from "./work.ts";
 
 /** More files with several names than this are restored as files of their own, since each is remembered until the end. */
 const LINKED_MAX = 200_000;
@@ -28,10 +29,13 @@ export class RestorePlanner {
   /** Folders of the chain that the walk is in. */
   readonly #folders = new Map<TargetEntry, FolderWork>();
   readonly #linked = new Map<string, LinkedFile>();
-  #partials = 0;
+  readonly #root: FolderWork;
+  #owner: FileMeta["owner"];
+  #files = 0;
 
   constructor(options: PlannerOptions) {
     this.#options = options;
+    this.#root = { path: options.target.prefix, location: options.target.target, parent: null, state: "made" };
   }
 
   async *rounds(): AsyncGenerator<Round> {
@@ -53,25 +57,27 @@ export class RestorePlanner {
   }
 
   #take(entry: TargetEntry, round: Round): void {
-    const { owners, problems } = this.#options;
-    const { node, path, location, parent } = entry;
-    const folder = parent === null ? null : this.#folderFor(parent, round);
+    const { problems } = this.#options;
+    const { node, path, name, parent } = entry;
+    const folder = this.#folderFor(parent, round);
     if (node.type === "file") {
       this.#plan(entry, folder, round);
     } else if (node.type === "dir") {
       this.#folderFor(entry, round);
     } else if (node.type === "symlink") {
-      round.ends.push({ kind: "symlink", folder, path, location, to: node.linkTarget ?? Buffer.alloc(0), meta: metaOf(node, owners) });
+      const at = new NamedWork(folder, name, node.name);
+      round.ends.push({ kind: "symlink", at, to: node.linkTarget ?? Buffer.alloc(0), meta: this.#metaOf(node) });
     } else {
       problems.add(path, "special", `a ${node.type} is not made`);
     }
   }
 
   /** A folder, planned with those that it is in when it is first needed. */
-  #folderFor(entry: TargetEntry, round: Round): FolderWork {
+  #folderFor(entry: TargetEntry | null, round: Round): FolderWork {
+    if (entry === null) return this.#root;
     const known = this.#folders.get(entry);
     if (known !== undefined) return known;
-    const parent = entry.parent === null ? null : this.#folderFor(entry.parent, round);
+    const parent = this.#folderFor(entry.parent, round);
     const folder: FolderWork = { path: entry.path, location: entry.location, parent, state: "planned" };
     this.#folders.set(entry, folder);
     round.folders.push(folder);
@@ -82,34 +88,24 @@ export class RestorePlanner {
     const folder = this.#folders.get(entry);
     if (folder === undefined) return;
     this.#folders.delete(entry);
-    round.ends.push({ kind: "folder", folder, meta: metaOf(entry.node, this.#options.owners) });
+    round.ends.push({ kind: "folder", folder, meta: this.#metaOf(entry.node) });
   }
 
-  #plan({ node, path, location }: TargetEntry, folder: FolderWork | null, round: Round): void {
-    const { owners, problems, run } = this.#options;
+  #plan({ node, path, name }: TargetEntry, folder: FolderWork, round: Round): void {
+    const { problems, run } = this.#options;
     const key = linkKeyOf(node);
     const first = key === null ? undefined : this.#linked.get(key);
     if (first !== undefined) {
-      round.ends.push({ kind: "link", folder, path, location, first });
+      round.ends.push({ kind: "link", at: new NamedWork(folder, name, node.name), first });
       return;
     }
-    const file: FileWork = {
-      path,
-      folder,
-      final: location,
-      partial: partialPath(location, `${run}-${this.#partials++}`),
-      size: Number(node.size ?? 0n),
-      holes: holesOf(node.content),
-      meta: metaOf(node, owners),
-      left: 0,
-      made: false,
-      damaged: false,
-      done: false,
-    };
-    if (key !== null && this.#linked.size < LINKED_MAX) {
-      file.linked = { place: null, damaged: false };
-      this.#linked.set(key, file.linked);
-    }
+    const linked = key === null || this.#linked.size >= LINKED_MAX ? undefined : { place: null, damaged: false };
+    if (key !== null && linked !== undefined) this.#linked.set(key, linked);
+    this.#files += 1;
+    const file = new FileWork(
+      { folder, name, original: node.name, run, number: this.#files },
+      { size: Number(node.size ?? 0n), holes: holesOf(node.content), meta: this.#metaOf(node), linked },
+    );
     const { planned, known } = round.add(file, node.content ?? []);
     if (known && planned !== file.size) {
       problems.add(path, "size", `the snapshot says ${file.size} bytes, its content has ${planned}`);
@@ -118,5 +114,13 @@ export class RestorePlanner {
     if (node.extendedAttributes !== undefined && node.extendedAttributes.length > 0) {
       problems.add(path, "metadata", "its extended attributes are not restored");
     }
+  }
+
+  /** Most files of a world have the same owner: one object for all in a row. */
+  #metaOf(node: TreeNode): FileMeta {
+    if (!this.#options.owners) return metaOf(node, undefined);
+    const { uid, gid } = node;
+    if (this.#owner?.uid !== uid || this.#owner.gid !== gid) this.#owner = { uid, gid };
+    return metaOf(node, this.#owner);
   }
 }

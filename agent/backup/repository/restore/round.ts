@@ -1,10 +1,9 @@
 import { SEAL_OVERHEAD } from "../format/cipher.ts";
 import type { Id } from "../format/ids.ts";
 import type { BlobIndex, BlobLocation } from "../index/blob-index.ts";
-import type { FileMeta } from "./file-meta.ts";
-import type { FsPath } from "./names.ts";
+import type { EndWork, FileWork, FolderWork } from "./work.ts";
 
-/** A round ends when it has so many files, folders and links, which take some 500 bytes each … */
+/** A round ends when it has so many files, folders and links, which take some 300 bytes each … */
 const ITEMS_MAX = 65_536;
 /** … or so many places that blobs go to, of 16 bytes each. */
 const PLACES_MAX = 1_048_576;
@@ -14,53 +13,6 @@ const GAP_MAX_BYTES = 256 * 1024;
 const BATCH_MAX_BYTES = 4 * 1024 * 1024;
 /** Packs are told apart in sorting by what is above an offset of 32 bits. */
 const OFFSET_RANGE = 2 ** 32;
-
-/** A folder that is being restored. */
-export interface FolderWork {
-  /** As in the snapshot. */
-  path: Buffer;
-  location: FsPath;
-  /** The folder that it is in; none for those in the target itself. */
-  parent: FolderWork | null;
-  /** Nothing may be written into one that failed: what is in its place may be a link to somewhere else. */
-  state: "planned" | "made" | "failed";
-}
-
-/** What comes when the files of a round are written, in the order of the walk: what is in a folder before the folder itself. */
-export type EndWork =
-  | { kind: "folder"; folder: FolderWork; meta: FileMeta }
-  | { kind: "symlink"; folder: FolderWork | null; path: Buffer; location: FsPath; to: Buffer; meta: FileMeta }
-  | { kind: "link"; folder: FolderWork | null; path: Buffer; location: FsPath; first: LinkedFile };
-
-/** A file with several names: where the first one is, once it is written. */
-export interface LinkedFile {
-  place: FsPath | null;
-  damaged: boolean;
-}
-
-/** A file that is being restored. */
-export interface FileWork {
-  /** As in the snapshot. */
-  path: Buffer;
-  folder: FolderWork | null;
-  /** Its own place, and where it is written until it is whole. */
-  final: FsPath;
-  partial: FsPath;
-  size: number;
-  /** Bytes of it that take no room. */
-  holes: number;
-  meta: FileMeta;
-  /** Writes that are planned and not done. */
-  left: number;
-  /** The partial file is there, with its size. */
-  made: boolean;
-  /** Some of its content is lost. */
-  damaged: boolean;
-  /** It ended: written, damaged, or given up. */
-  done: boolean;
-  /** It has other names in the snapshot too. */
-  linked?: LinkedFile;
-}
 
 /** Part of a pack, and the blobs in it that files need. */
 export interface PlannedBatch {

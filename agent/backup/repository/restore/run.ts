@@ -194,7 +194,7 @@ class Restoration {
   async #writeRound(writer: FileWriter, round: Round, atATime: number): Promise<void> {
     try {
       for (const folder of round.folders) if (madeFolder(folder, this.#overwrite, this.problems)) this.directories += 1;
-      writer.leaveOut(round.files.filter(({ folder }) => folder?.state === "failed"));
+      writer.leaveOut(round.files.filter(({ folder }) => folder.state === "failed"));
       const empty = round.files.filter(({ left, done }) => left === 0 && !done);
       for (let n = 0; n < empty.length; n += EMPTY_AT_ONCE) await writer.writeEmpty(empty.slice(n, n + EMPTY_AT_ONCE));
       await atOnce(round.batches(), atATime, async (batch) => {

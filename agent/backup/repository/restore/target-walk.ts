@@ -22,6 +22,8 @@ export interface TargetOptions {
 export interface TargetEntry {
   path: Buffer;
   node: TreeNode;
+  /** In its folder in the target. */
+  name: FsPath;
   location: FsPath;
   /** It is to be restored. Otherwise it is a folder that may hold something that is. */
   included: boolean;
@@ -69,7 +71,7 @@ export async function* walkTarget(source: TreeSource, options: TargetOptions, vi
     if (note !== undefined && included) onName?.(walked.path, note);
     if (name === null) continue;
     const location = joinPath(parent?.location ?? target, name);
-    const entry: TargetEntry = { path: walked.path, node: walked.node, location, included, leaving: false, parent };
+    const entry: TargetEntry = { path: walked.path, node: walked.node, name, location, included, leaving: false, parent };
     entries.set(walked, entry);
     yield entry;
   }

@@ -110,3 +110,14 @@ export class BackupKit {
 export function needsRestic(context: TestContext): void {
   if (resticProgram() === null) context.skip(SKIP_REASON);
 }
+
+/** A store of which one method is another. */
+export function replaced<N extends keyof RepositoryStore>(store: RepositoryStore, name: N, method: RepositoryStore[N]): RepositoryStore {
+  return new Proxy(store, {
+    get: (target, asked) => {
+      if (asked === name) return method;
+      const value: unknown = Reflect.get(target, asked, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
