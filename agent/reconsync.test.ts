@@ -34,7 +34,7 @@ async function site(given: { megabytes?: number; r2?: boolean } = {}) {
     game: "minecraft-java",
     folder: world,
     query: false,
-    backup: { profile_globs: false, include: ["**"], store },
+    backup: { format: "zip", profile_globs: false, include: ["**"], store },
   };
   await writeFile(config, stringify({ state: stateFile, log: { level: "debug" }, servers: [server] }));
   const run = (...args: string[]) => start(program.bundle, args, { cwd: folder });

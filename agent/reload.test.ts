@@ -26,7 +26,7 @@ async function site() {
       ...more,
       servers: ids.map((id) => ({
         ...{ id, game: "minecraft-java", folder: join(inside, id), query: false },
-        backup: { profile_globs: false, include: ["**"], store: { type: "r2" } },
+        backup: { format: "zip", profile_globs: false, include: ["**"], store: { type: "r2" } },
       })),
     });
   await writeFile(config, text(["one"]));

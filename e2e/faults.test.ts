@@ -10,7 +10,7 @@ const OUTAGE_S = LONG ? 60 : 8;
 
 /** Waits until the backup's message shows that data flows. */
 async function archiving(scene: Scene): Promise<void> {
-  await scene.sandbox.waitForMessage((message) => /Archiving · /.test(message.embeds[0]?.description ?? ""), 60_000);
+  await scene.sandbox.waitForMessage((message) => /Copying the files · /.test(message.embeds[0]?.description ?? ""), 60_000);
 }
 
 /** A backup of so many megabytes to R2, asked for in a fresh scene. */

@@ -42,16 +42,53 @@ export const secretCommand = z
   )
   .meta({ examples: [["op", "read", "op://games/{name}"]] });
 
+/** Names of variables that programs read, such as `AWS_ACCESS_KEY_ID`. */
+const VARIABLE_NAME = /^[A-Z][A-Z0-9_]{1,60}$/;
+const CREDENTIALS_MAX = 20;
+
+const places = [
+  z.strictObject({
+    type: z.literal("local").describe("A folder on this host."),
+    folder: path.describe("Absolute path. It cannot be the server's folder, nor hold it."),
+  }),
+  z.strictObject({ type: z.literal("r2").describe("The Cloudflare R2 bucket of your ReconSync.") }),
+  z.strictObject({
+    type: z.literal("url").describe("A place that restic knows too: S3, SFTP, Dropbox, or a REST server. For `format: repository` only."),
+    url: z
+      .string()
+      .regex(/^(?:s3|sftp|rest|dropbox):[^\s]{1,1000}$/, "an address that begins with s3:, sftp:, rest: or dropbox:")
+      .describe("Address, written as in [repositories.md](repositories.md). The repository lies in a folder of the server's id below it."),
+    credentials: z
+      .record(z.string().regex(VARIABLE_NAME, "the name of a variable, such as AWS_ACCESS_KEY_ID"), z.string().min(1).max(4096))
+      .refine((it) => Object.keys(it).length <= CREDENTIALS_MAX, `needs at most ${CREDENTIALS_MAX} entries`)
+      .optional()
+      .describe(
+        "What the place asks for, by the names in [repositories.md](repositories.md). Default: the agent's own environment. Values are not shown.",
+      )
+      .meta({ examples: [{ AWS_ACCESS_KEY_ID: `\${secret:S3_ID}`, AWS_SECRET_ACCESS_KEY: `\${secret:S3_KEY}` }] }),
+  }),
+] as const;
+
 const store = z
-  .discriminatedUnion("type", [
-    z.strictObject({
-      type: z.literal("local").describe("A folder on this host."),
-      folder: path.describe("Absolute path. It cannot be the server's folder, nor hold it."),
-    }),
-    z.strictObject({ type: z.literal("r2").describe("The Cloudflare R2 bucket of your ReconSync.") }),
-  ])
+  .discriminatedUnion("type", places)
   .describe("Where backups go.")
-  .meta({ examples: [{ type: "r2" }, { type: "local", folder: "/mnt/backups" }] });
+  .meta({ examples: [{ type: "r2" }, { type: "local", folder: "/mnt/backups" }, { type: "url", url: "sftp:me@nas:/backups" }] });
+
+const mirror = z
+  .discriminatedUnion("type", places)
+  .describe(
+    "A second place that gets the same repository. A backup succeeds when the first place has it; a second one that is away is told of, and gets what it misses later.",
+  )
+  .meta({ examples: [{ type: "local", folder: "/mnt/usb" }] });
+
+const kibPerSecond = z.int().min(16).max(10_000_000);
+const bandwidth = z
+  .strictObject({
+    upload: kibPerSecond.optional().describe("What backups send, in KiB per second."),
+    download: kibPerSecond.optional().describe("What they fetch, in KiB per second."),
+  })
+  .describe("What backups to a repository use of the line at most, so that the players do not feel it. Default: no limit.")
+  .meta({ examples: [{ upload: 2048 }] });
 
 const retention = z
   .strictObject({
@@ -63,7 +100,12 @@ const retention = z
 
 const backup = z
   .strictObject({
-    format: z.enum(["zip"]).default("zip").describe("`zip`: one plain archive a backup, which any program can open."),
+    format: z
+      .enum(["repository", "zip"])
+      .default("repository")
+      .describe(
+        "`repository`: encrypted snapshots in restic's format; each stores only what has changed. `zip`: one plain archive a backup, which any program can open. See [repositories.md](repositories.md).",
+      ),
     profile_globs: z
       .boolean()
       .default(true)
@@ -83,6 +125,14 @@ const backup = z
       .describe("Globs of what to leave out. They are added to those of the profile. Exclude wins over include, whoever wrote it.")
       .meta({ examples: [["**/*.bak"]] }),
     store,
+    mirror: mirror.optional(),
+    bandwidth: bandwidth.optional(),
+    low_priority: z
+      .boolean()
+      .default(true)
+      .describe(
+        "Backups to a repository run in one thread of the lowest priority and rest in between, so that the game goes first. `false`: as fast as they can.",
+      ),
     retention: retention.optional(),
     schedule: schedules.optional(),
     compression: z
@@ -90,7 +140,9 @@ const backup = z
       .min(0)
       .max(9)
       .default(COMPRESSION_DEFAULT)
-      .describe("Deflate level: 0 stores, 1 is fastest, 9 is smallest. Files that are compressed already are stored."),
+      .describe(
+        "How hard to compress. `zip`: deflate's levels, 0 stores, 1 is fastest, 9 is smallest. `repository`: zstd's levels 1 and 3.",
+      ),
   })
   .describe("What is backed up, and where to.");
 

@@ -7,6 +7,7 @@ import { traceparent } from "./trace.ts";
 
 const count = z.int().check(z.nonnegative());
 const text = (max: number) => z.string().check(z.maxLength(max));
+const sha256 = z.string().check(z.regex(/^[0-9a-f]{64}$/));
 
 /** `quiesced`: saves were held. `stable`: no file changed while it was read. `torn`: at least one did, or vanished. */
 export const consistency = z.enum(["quiesced", "stable", "torn"]);
@@ -36,34 +37,66 @@ export type SchedulePayload = z.infer<typeof schedulePayload>;
 
 // Results
 
-export const backupResult = z.object({
+/** What every backup tells of itself. */
+const backupFacts = {
   server: serverId,
-  /** File name, such as `island-20261122T143501Z.zip`. */
-  archive: z.string().check(z.regex(/^[a-z0-9-]+-[0-9]{8}T[0-9]{6}Z\.zip$/)),
-  store: z.enum(["local", "r2"]),
-  /** Where it lies, in words for people: a path on the host, or `R2`. */
+  /** Where it lies, in words for people: a path on the host, `R2`, or an address. */
   place: text(500),
-  /** The finished upload, when the store is R2. */
-  upload: z.optional(uploadId),
-  /** Size of the archive. */
+  /** What it takes in the store: the archive, or the packs that came with this snapshot. */
   bytes: count,
-  /** Size of the files before compression. */
+  /** Size of the files. */
   sourceBytes: count,
   files: count,
   startedAt: instant,
   durationMs: count,
-  /** Of the archive, in hex. */
-  sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
   consistency,
   torn: z.array(tornFile).check(z.maxLength(TORN_FILES_NAMED_MAX)),
   tornCount: count,
-  /** Archives that the local store's retention removed after this success. */
+  /** Archives or snapshots that retention on the host removed after this success. */
   pruned: z.array(text(200)).check(z.maxLength(100)),
   note: z.optional(text(200)),
   /** What went wrong without failing the backup, in words. */
   warnings: z.array(text(300)).check(z.maxLength(10)),
+};
+
+/** A plain archive. */
+export const archiveBackup = z.object({
+  ...backupFacts,
+  format: z.literal("zip"),
+  /** File name, such as `island-20261122T143501Z.zip`. */
+  archive: z.string().check(z.regex(/^[a-z0-9-]+-[0-9]{8}T[0-9]{6}Z\.zip$/)),
+  store: z.enum(["local", "r2"]),
+  /** The finished upload, when the store is R2. */
+  upload: z.optional(uploadId),
+  /** Of the archive, in hex. */
+  sha256,
 });
+export type ArchiveBackup = z.infer<typeof archiveBackup>;
+
+/** A snapshot in a repository. */
+export const snapshotBackup = z.object({
+  ...backupFacts,
+  format: z.literal("repository"),
+  /** Id of the snapshot, and of its file. */
+  snapshot: sha256,
+  store: z.enum(["local", "r2", "url"]),
+  /** Content that the repository did not have yet, before compression. The rest of `sourceBytes` is reused. */
+  newBytes: count,
+  /** Of all packs in the repository, with those of this snapshot. */
+  repositoryBytes: count,
+});
+export type SnapshotBackup = z.infer<typeof snapshotBackup>;
+
+export const backupResult = z.discriminatedUnion("format", [archiveBackup, snapshotBackup]);
 export type BackupResult = z.infer<typeof backupResult>;
+
+/** How people call a backup: its archive, or the start of its snapshot's id. */
+export function backupName(backup: Pick<ArchiveBackup, "format" | "archive"> | Pick<SnapshotBackup, "format" | "snapshot">): string {
+  return backup.format === "zip" ? backup.archive : backup.snapshot.slice(0, SHORT_ID_DIGITS);
+}
+
+/** As restic shows ids, in hex digits. */
+export const SHORT_ID_DIGITS = 8;
 
 export const statusResult = z.object({ servers: z.array(serverStatus).check(z.maxLength(50)), load: z.optional(hostLoad) });
 export type StatusResult = z.infer<typeof statusResult>;

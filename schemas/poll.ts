@@ -25,7 +25,7 @@ export const announcedServer = z.object({
   game: text(64),
   /** Name of the game for people. */
   gameName: text(100),
-  store: z.enum(["local", "r2"]),
+  store: z.enum(["local", "r2", "url"]),
   retention,
   schedules: z.optional(z.array(announcedSchedule).check(z.maxLength(SCHEDULES_PER_SERVER_MAX))),
 });

@@ -7,13 +7,13 @@ import { compareTrees } from "./demo/compare-trees.ts";
 import type { Demo } from "./demo/demo.ts";
 import { SERVER_ID, startDemo } from "./demo/demo.ts";
 import { copyBucket } from "./demo/read-r2.ts";
+import { restoreLatest } from "./demo/restore-latest.ts";
 import { messagePrinter } from "./demo/terminal.ts";
-import { unpack } from "./demo/unpack.ts";
 import { ROOT } from "./embedded/worker.ts";
 
 /**
  * `npm start [-- --once] [-- --world DIR] [-- --fresh]`: the whole of ReconSync on this machine, with a sandbox in Discord's place.
- * `--once` ends after one backup: exit 0 only if the archive in R2, unpacked by 7-Zip, equals its source.
+ * `--once` ends after one backup: exit 0 only if the repository in R2, restored with the recovery key alone, equals its source.
  */
 
 const HOME = join(ROOT, ".reconsync");
@@ -74,16 +74,22 @@ async function once(world: string | undefined): Promise<void> {
   }
   if (!/is done$/.test(last.embeds[0]?.title ?? "")) throw new Error(`the backup did not succeed; everything is left in ${folder}`);
   say("");
-  say("Taking the archive out of R2 and unpacking it with 7-Zip …");
+  say("Taking the repository out of R2, and restoring it with nothing but the recovery key …");
   const keys = await copyBucket(join(folder, "worker"), join(folder, "bucket"));
-  const archives = keys.filter((key) => key.endsWith(".zip"));
-  const [archive] = archives;
-  if (archives.length !== 1 || archive === undefined) throw new Error(`R2 holds ${archives.length} archives instead of one; see ${folder}`);
-  const copy = join(folder, "unpacked");
-  await unpack(join(folder, "bucket", archive), copy);
+  const snapshots = keys.filter((key) => key.includes("/snapshots/"));
+  const [snapshot] = snapshots;
+  if (snapshots.length !== 1 || snapshot === undefined)
+    throw new Error(`R2 holds ${snapshots.length} snapshots instead of one; see ${folder}`);
+  const copy = join(folder, "restored");
+  await restoreLatest({
+    repository: join(folder, "bucket", snapshot, "../.."),
+    keyFile: demo.agent.keyFile,
+    from: demo.world,
+    target: copy,
+  });
   const { files, bytes, differences } = await compareTrees(demo.world, copy);
   if (differences.length > 0)
-    throw new Error(`the archive differs from its source; everything is left in ${folder}\n${differences.join("\n")}`);
+    throw new Error(`what was restored differs from its source; everything is left in ${folder}\n${differences.join("\n")}`);
   await rm(folder, { recursive: true, force: true });
   say(`backup verified: ${files} files, ${bytes} bytes, identical`);
   process.exit(0);

@@ -2,18 +2,16 @@ import type { BackupResult, JobId, LeaseId, Progress } from "../../schemas/index
 import type { Clock } from "../clock.ts";
 import type { ServerConfig } from "../config/host-config.ts";
 import type { Logger } from "../logger.ts";
-import type { ArchiveStore } from "./stores/store.ts";
 
 /** Everything that one backup needs from outside. */
 export interface BackupRequest {
   server: ServerConfig;
-  store: ArchiveStore;
   note?: string;
   /** The job that asked for it; absent when made by hand. */
   job?: { id: JobId; lease: LeaseId };
   /** Called as often as there is news; the receiver decides how often to pass it on. */
   report: (progress: Progress) => void;
-  /** Aborting stops the backup and removes what it wrote so far. */
+  /** Aborting stops the backup; what it wrote so far is removed, or kept for the next one. */
   signal: AbortSignal;
   clock: Clock;
   log: Logger;
@@ -22,4 +20,8 @@ export interface BackupRequest {
 /** One way of making backups. An engine resolves only when the backup is complete and durable in its store. */
 export interface BackupEngine {
   backup(request: BackupRequest): Promise<BackupResult>;
+  /** The same, unless it would hold the same content as the last backup, which is still there: then null. */
+  backupIfChanged(request: BackupRequest): Promise<BackupResult | null>;
+  /** Removes what earlier, interrupted backups of this server left behind. Safe at any time when no backup of the server runs. */
+  cleanUp(server: string): Promise<void>;
 }

@@ -1,6 +1,6 @@
-import type { BackupResult, UploadId } from "../../schemas/index.ts";
+import type { ArchiveBackup, UploadId } from "../../schemas/index.ts";
 import { AgentError } from "../errors.ts";
-import type { BackupRequest } from "./engine.ts";
+import type { ArchiveRequest } from "./zip-engine.ts";
 import type { ZipTally } from "./zip-tally.ts";
 
 /** A backup that is complete and durable in its store. */
@@ -14,13 +14,14 @@ export interface Finished {
 }
 
 /** Limits of `backupResult` in schemas/jobs.ts, in characters and items. */
-const PLACE_MAX = 500;
-const NOTE_MAX = 200;
-const WARNING_MAX = 300;
-const PRUNED_MAX = 100;
+export const PLACE_MAX = 500;
+export const NOTE_MAX = 200;
+export const WARNING_MAX = 300;
+export const WARNINGS_MAX = 10;
+export const PRUNED_MAX = 100;
 
 /** Applies retention and says what came of the backup. A retention that fails is a warning: the backup itself is safe. */
-export async function resultOf({ server, store, clock, note, log }: BackupRequest, finished: Finished): Promise<BackupResult> {
+export async function resultOf({ server, store, clock, note, log }: ArchiveRequest, finished: Finished): Promise<ArchiveBackup> {
   const { run, archive, startedAt, stored } = finished;
   const warnings = run.warnings();
   let pruned: string[] = [];
@@ -32,6 +33,7 @@ export async function resultOf({ server, store, clock, note, log }: BackupReques
     warnings.push(`The backup is safe, but old ones could not be removed: ${why}`.slice(0, WARNING_MAX));
   }
   return {
+    format: "zip",
     server: server.id,
     archive: finished.name,
     store: store.type,

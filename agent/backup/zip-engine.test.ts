@@ -4,7 +4,6 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { backupResult } from "../../schemas/index.ts";
 import { MANIFEST_SUFFIX } from "../../schemas/manifest.ts";
 import { systemClock } from "../clock.ts";
-import { createEngine } from "./engines.ts";
 import { SMALL_FILE_BYTES } from "./read-file.ts";
 import { requestFor, serverAt } from "./testing/request.ts";
 import { makeTree, put, seededBytes, temporaryFolder, treeOf } from "./testing/tree.ts";
@@ -37,7 +36,7 @@ describe("a zip backup of a folder", () => {
   it("unpacks with 7-Zip to the same tree: content, types, modes, times and link targets", async () => {
     await makeTree(world);
     const request = requestFor(serverAt(world, backups), { note: "before the update" });
-    const result = await createEngine("zip").backup(request);
+    const result = await createZipEngine().backup(request);
 
     expect(backupResult.parse(result)).toEqual(result);
     expect(result).toMatchObject({

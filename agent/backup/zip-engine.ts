@@ -2,14 +2,16 @@ import { createReadStream } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ArchiveBackup } from "../../schemas/index.ts";
 import { AgentError } from "../errors.ts";
-import type { BackupEngine, BackupRequest } from "./engine.ts";
+import { unlessCancelled } from "./cancelled.ts";
+import type { BackupRequest } from "./engine.ts";
 import { ManifestWriter } from "./manifest.ts";
 import { archiveNameAt } from "./names.ts";
 import { ProgressMeter } from "./progress.ts";
 import type { ReadContext } from "./read-file.ts";
 import { type Finished, resultOf } from "./result.ts";
-import type { ArchiveWriter } from "./stores/store.ts";
+import type { ArchiveStore, ArchiveWriter } from "./stores/store.ts";
 import { makeTemporary } from "./temporary.ts";
 import { TOOL } from "./tool.ts";
 import { nothingToBackUp, scan } from "./walk.ts";
@@ -28,29 +30,22 @@ export interface ZipEngineOptions {
 /** When a name is taken, the next second's is tried, so often in all. */
 const NAME_TRIES = 5;
 
-/** Backups as plain zip archives that any tool can unpack. */
-export function createZipEngine(options: ZipEngineOptions = {}): BackupEngine {
+/** A backup that goes into one archive. */
+export interface ArchiveRequest extends BackupRequest {
+  store: ArchiveStore;
+}
+
+/** Makes backups as plain zip archives that any tool can unpack. */
+export function createZipEngine(options: ZipEngineOptions = {}): { backup(request: ArchiveRequest): Promise<ArchiveBackup> } {
   return {
     async backup(request) {
-      const finished = await unlessCancelled(request, () => makeBackup(request, options));
+      const finished = await unlessCancelled(request, "What it had written was removed.", () => makeBackup(request, options));
       return resultOf(request, finished);
     },
   };
 }
 
-/** Whatever breaks because the signal fired is a cancellation. */
-async function unlessCancelled<T>({ signal, server }: BackupRequest, work: () => Promise<T>): Promise<T> {
-  try {
-    signal.throwIfAborted();
-    return await work();
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    const text = `The backup of ${server.id} was cancelled. What it had written was removed.`;
-    throw new AgentError("backup-cancelled", text, { cause: error });
-  }
-}
-
-async function makeBackup(request: BackupRequest, options: ZipEngineOptions): Promise<Finished> {
+async function makeBackup(request: ArchiveRequest, options: ZipEngineOptions): Promise<Finished> {
   const { server, store, signal, clock } = request;
   const startedAt = clock.now();
   const meter = new ProgressMeter(request.report, () => clock.now());
@@ -73,7 +68,7 @@ async function makeBackup(request: BackupRequest, options: ZipEngineOptions): Pr
 }
 
 /** Begins an archive under the name of this second, or of a later one when that is taken. */
-async function begin({ server, store, job, signal, clock }: BackupRequest, expectedBytes: number) {
+async function begin({ server, store, job, signal, clock }: ArchiveRequest, expectedBytes: number) {
   for (let attempt = 1; ; attempt += 1) {
     const name = archiveNameAt(server.id, clock.now());
     try {
@@ -97,7 +92,7 @@ interface Begun {
 }
 
 /** Writes archive and manifest, and commits both. */
-async function write(request: BackupRequest, options: ZipEngineOptions, begun: Begun): Promise<Finished> {
+async function write(request: ArchiveRequest, options: ZipEngineOptions, begun: Begun): Promise<Finished> {
   const { server, clock, note, log } = request;
   const { name, startedAt } = begun;
   const manifestFile = join(begun.temporary, "manifest");
@@ -125,7 +120,7 @@ async function write(request: BackupRequest, options: ZipEngineOptions, begun: B
 }
 
 /** Puts everything that the walk finds into the archive and the manifest. */
-async function fill(request: BackupRequest, { onRead }: ZipEngineOptions, begun: Begun, manifest: ManifestWriter) {
+async function fill(request: ArchiveRequest, { onRead }: ZipEngineOptions, begun: Begun, manifest: ManifestWriter) {
   const { server, store, signal, clock } = request;
   const { meter } = begun;
   const zip = new ZipWriter(begun.writer.body, { signal, spillFile: join(begun.temporary, "directory") });

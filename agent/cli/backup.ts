@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { BackupResult } from "../../schemas/index.ts";
+import { type BackupResult, backupName } from "../../schemas/index.ts";
 import { systemClock } from "../clock.ts";
 import { formatBytes } from "../config/check-text.ts";
 import type { HostConfig, ServerConfig } from "../config/host-config.ts";
@@ -81,7 +81,6 @@ async function makeBackup(host: Host, server: ServerConfig, { note }: BackupOpti
       (signal) =>
         host.engineOf(server).backup({
           server,
-          store: host.storeOf(server),
           note,
           report: (progress) => view.show(progress),
           signal,
@@ -146,16 +145,20 @@ const CONSISTENCY: Record<BackupResult["consistency"], string> = {
   torn: "some files changed while they were read",
 };
 
+function sizesText(result: BackupResult): string {
+  const all = formatBytes(result.sourceBytes);
+  if (result.format === "zip") return `${all} in ${formatBytes(result.bytes)}`;
+  return `${all}, of which ${formatBytes(result.newBytes)} are new, stored as ${formatBytes(result.bytes)}`;
+}
+
 function tell(result: BackupResult, reported: Reported, io: Io): void {
-  const { archive, place, files, sourceBytes, bytes, durationMs, consistency, torn, tornCount, pruned, warnings } = result;
-  printLine(
-    io.out,
-    `${archive}: ${countText(files, "file")}, ${formatBytes(sourceBytes)} in ${formatBytes(bytes)}, ${durationText(durationMs)}`,
-  );
+  const { place, files, durationMs, consistency, torn, tornCount, pruned, warnings } = result;
+  const name = result.format === "zip" ? result.archive : `snapshot ${backupName(result)}`;
+  printLine(io.out, `${name}: ${countText(files, "file")}, ${sizesText(result)}, ${durationText(durationMs)}`);
   printLine(io.out, `place: ${place}`);
   printLine(io.out, `consistency: ${consistency} (${CONSISTENCY[consistency]})`);
   for (const { path, reason } of torn) printLine(io.out, `  ${reason}: ${path}`);
-  if (tornCount > torn.length) printLine(io.out, `  and ${tornCount - torn.length} more; the manifest names them all`);
+  if (tornCount > torn.length) printLine(io.out, `  and ${tornCount - torn.length} more`);
   if (pruned.length > 0) printLine(io.out, `removed by retention: ${pruned.join(", ")}`);
   for (const warning of warnings) printLine(io.err, `warning: ${warning}`);
   if (reported === "waiting") printLine(io.out, "The control plane did not take the report yet; the agent delivers it when it runs.");

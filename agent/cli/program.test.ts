@@ -22,7 +22,7 @@ async function site(given: { r2?: boolean } = {}) {
     game: "minecraft-java",
     folder: world,
     query: false,
-    backup: { profile_globs: false, include: ["**"], store },
+    backup: { format: "zip", profile_globs: false, include: ["**"], store },
   };
   await writeFile(config, stringify({ state, servers: [server] }));
   return { folder, backups, state, config };

@@ -8,6 +8,7 @@ import { backupCommand } from "./backup.ts";
 import { checkCommand } from "./check.ts";
 import { enrollCommand } from "./enroll.ts";
 import { type Io, printJson, printLine } from "./io.ts";
+import { recoveryKeyCommand } from "./recovery-key.ts";
 import { addRepositoryCommands } from "./repository/commands.ts";
 import { rotateCommand } from "./rotate.ts";
 import { runCommand } from "./run.ts";
@@ -67,6 +68,11 @@ function build(io: Io, exit: (code: number) => void): Command {
     .option("--to <dir>", "write into this folder, whatever the config says")
     .option("--json", "answer in JSON")
     .action((server, options) => backupCommand(server, options, io));
+  command("recovery-key", "show the key that opens this host's repositories, as text and QR code")
+    .option("--saved", "say that a copy is put away: backups warn no more")
+    .option("--import <file>", "take the key of an earlier host, which the file holds")
+    .option("--json", "answer in JSON")
+    .action((options) => recoveryKeyCommand(options, io));
   program
     .command("verify")
     .description("read an archive whole and compare it with its manifest")

@@ -33,11 +33,11 @@ servers:
       '5:11 servers[0].game: no profile is called "minecraft". Did you mean "minecraft-java"? There are: 7dtd, ark, ark-ascended, factorio, minecraft-java, rust, valheim',
       "6:13 servers[0].folder: must be an absolute path, such as /srv/island.",
       '7:13 servers[0].query.tpe: no such key. Did you mean "type"?',
-      "8:28 servers[0].backup.store.type: use local or r2.",
+      "8:28 servers[0].backup.store.type: use local, r2 or url.",
       "8:46 servers[0].backup.compression: must be at most 9",
       "11:12 servers[1].query: does not fit: got a number",
       "12:13 servers[1].folder: the environment variable NOPE is not set. Set it for the agent, or give a default: ${NOPE:-default}",
-      "13:21 servers[1].backup.store.type: is missing. Use local or r2",
+      "13:21 servers[1].backup.store.type: is missing. Use local, r2 or url",
       "13:58 servers[1].backup.retention.keep_last: must be at least 1",
       "14:14 servers[1].process: give pid_file, or name, or both",
       "15:5 servers[2].game: is missing",
@@ -87,6 +87,40 @@ servers:
     expect(await problemsOf(SHORTEST.replace("{type: r2}", `{type: local, folder: ${folder}}`))).toEqual([
       expect.stringContaining(`6:36 servers[0].backup.store.folder: ${message}`),
     ]);
+  });
+
+  test.each([
+    ["/srv/ark", "is the server's own folder"],
+    ["/", "holds the server's folder"],
+  ])("a local mirror at %s for the folder /srv/ark", async (folder, message) => {
+    expect(await problemsOf(`${SHORTEST}      mirror: {type: local, folder: ${folder}}\n`)).toEqual([
+      expect.stringContaining(`servers[0].backup.mirror.folder: ${message}`),
+    ]);
+  });
+
+  test.each([
+    ["{type: url, url: 's3:https://s3.example.org'}", 'url: "s3:…" is no place for a repository'],
+    ["{type: url, url: 'b2:bucket'}", "url: an address that begins with s3:, sftp:, rest: or dropbox:"],
+    ["{type: url, url: 'rest:https://me:secret@host/x'}", "url: holds a password, which would be shown"],
+    ["{type: url, url: 'sftp:me@nas:/x', credentials: {lower: x}}", "credentials"],
+  ])("a store that is %s", async (store, message) => {
+    const problems = await problemsOf(SHORTEST.replace("{type: r2}", store));
+    expect(problems).toEqual([expect.stringContaining(`servers[0].backup.store.${message}`)]);
+  });
+
+  test.each([
+    ["format: zip\n      mirror: {type: local, folder: /mnt/usb}", "mirror: is for format: repository only"],
+    ["format: zip\n      bandwidth: {upload: 500}", "bandwidth: is for format: repository only"],
+    ["mirror: {type: r2}", "mirror: is the same place as store"],
+    ["compression: 6", "compression: a repository is compressed at level 1 or 3"],
+    ["bandwidth: {upload: 1}", "bandwidth.upload: must be at least 16"],
+  ])("what does not go together: %s", async (more, message) => {
+    expect(await problemsOf(`${SHORTEST}      ${more}\n`)).toEqual([expect.stringContaining(`servers[0].backup.${message}`)]);
+  });
+
+  test("a zip archive that is to go to an address", async () => {
+    const text = `${SHORTEST.replace("{type: r2}", "{type: url, url: 'sftp:me@nas:/x'}")}      format: zip\n`;
+    expect(await problemsOf(text)).toEqual([expect.stringContaining("servers[0].backup.store.type: zip archives go to a folder")]);
   });
 
   test("a store inside or beside the server's folder is fine", async () => {

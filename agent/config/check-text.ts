@@ -22,7 +22,7 @@ function formatServer({ id, name, gameName, game, folder, backup, schedules, des
     `${id}${name === id ? "" : ` (${name})`}: ${gameName} [${game}]`,
     `  folder       ${folder}`,
     backup ? `  backup       ${backup.files.toLocaleString("en")} files, ${formatBytes(backup.bytes)}` : "  backup       not possible now",
-    `  destination  ${destination.folder ?? "R2"}${destination.freeBytes === undefined ? "" : `, ${formatBytes(destination.freeBytes)} free`}`,
+    `  destination  ${destination.folder ?? destination.url ?? "R2"}${destination.freeBytes === undefined ? "" : `, ${formatBytes(destination.freeBytes)} free`}`,
     ...schedules.map(({ name, cron, zone, next }) => `  schedule     ${name}: ${cron} (${zone}), next ${next.join(", ")}`),
     `  process      ${process.state}${process.pid === undefined ? "" : `, pid ${process.pid}`}`,
     `  port         ${port.number === undefined ? "" : `${port.number}/${port.protocol ?? "?"} `}${port.state}`,

@@ -33,7 +33,7 @@ export interface ServerCheck {
   /** What a backup would hold now; absent when it cannot be made. */
   backup?: ScanResult;
   schedules: ScheduleCheck[];
-  destination: { store: "local" | "r2"; folder?: string; freeBytes?: number; totalBytes?: number };
+  destination: { store: "local" | "r2" | "url"; url?: string; folder?: string; freeBytes?: number; totalBytes?: number };
   status: ServerStatus;
   findings: Finding[];
 }
@@ -71,7 +71,7 @@ async function checkServer(server: ServerConfig, config: HostConfig, options: Ch
   const { store } = server.backup;
   const status = observe(server, { clock: options.clock, processes: options.processes });
   const backup = await scanServer(server, findings, options.signal);
-  const destination: ServerCheck["destination"] = { store: store.type };
+  const destination: ServerCheck["destination"] = { store: store.type, ...(store.type === "url" && { url: store.url }) };
   if (store.type === "local") {
     const disk = await checkDestination(server, store.folder, backup, findings);
     Object.assign(destination, { folder: store.folder, ...(disk && { freeBytes: disk.freeBytes, totalBytes: disk.totalBytes }) });

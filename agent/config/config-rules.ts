@@ -3,6 +3,7 @@ import { type Path, valueAt } from "./issues.ts";
 import { isAbsolutePath, relation } from "./paths.ts";
 import type { ProfileFolder } from "./profiles.ts";
 import { checkSchedules } from "./schedules.ts";
+import { checkStores } from "./store-rules.ts";
 import { didYouMean } from "./suggest.ts";
 import type { YamlSource } from "./yaml-source.ts";
 
@@ -40,7 +41,10 @@ export async function checkRules(source: YamlSource, profiles: ProfileFolder, pl
     ])
       requireAbsolute(source, at(...path), platform);
     const folder = requireAbsolute(source, at("folder"), platform);
-    const store = requireAbsolute(source, at("backup", "store", "folder"), platform);
+    const stores = (["store", "mirror"] as const).map((name) => ({
+      path: at("backup", name, "folder"),
+      folder: requireAbsolute(source, at("backup", name, "folder"), platform),
+    }));
     if (folder !== undefined) {
       const real = await realFolder(folder);
       for (const other of folders) {
@@ -49,16 +53,15 @@ export async function checkRules(source: YamlSource, profiles: ProfileFolder, pl
         break;
       }
       folders.push({ index, folder: real });
-      if (store !== undefined) {
+      for (const { path, folder: store } of stores) {
+        if (store === undefined) continue;
         const where = relation(await realFolder(store), real, platform);
-        if (where === "same")
-          source.complain(at("backup", "store", "folder"), "is the server's own folder. Backups need a folder of their own");
-        if (where === "inside") {
-          source.complain(at("backup", "store", "folder"), `holds the server's folder ${folder}. Choose a folder beside it`);
-        }
+        if (where === "same") source.complain(path, "is the server's own folder. Backups need a folder of their own");
+        if (where === "inside") source.complain(path, `holds the server's folder ${folder}. Choose a folder beside it`);
       }
     }
 
+    checkStores(source, at("backup"));
     checkSchedules(source, at("backup", "schedule"));
 
     const include = valueAt(source.data, at("backup", "include"));

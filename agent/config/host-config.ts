@@ -49,14 +49,19 @@ export interface ServerConfig {
 }
 
 export interface BackupConfig {
-  format: "zip";
+  format: "repository" | "zip";
   /** Globs relative to `folder`, `/` as separator on every platform. */
   include: string[];
   exclude: string[];
   store: StoreConfig;
+  /** A second place for the same repository. */
+  mirror?: StoreConfig;
+  /** Bytes per second; absent: no limit. */
+  bandwidth: { upload?: number; download?: number };
+  lowPriority: boolean;
   retention: { keepLast: number; keepDays?: number };
   schedules: ScheduleConfig[];
-  /** Deflate level, 0 to 9. */
+  /** Of deflate, 0 to 9, or of zstd, 1 or 3. */
   compression: number;
 }
 
@@ -73,4 +78,10 @@ export interface ScheduleConfig {
   graceFinishMs: number;
 }
 
-export type StoreConfig = { type: "local"; folder: string } | { type: "r2" };
+export type StoreConfig =
+  | { type: "local"; folder: string }
+  | { type: "r2" }
+  | { type: "url"; url: string /** By the names of restic's variables. */; credentials: Readonly<Record<string, Secret>> };
+
+/** Where archives can go. */
+export type ArchiveStoreConfig = Exclude<StoreConfig, { type: "url" }>;

@@ -4,6 +4,7 @@ import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { ConfigError } from "./config-error.ts";
 import { loadConfig } from "./load-config.ts";
+import { describeConfig } from "./redact.ts";
 import { Secret } from "./secret.ts";
 import { temporaryFolder } from "./testing/fixtures.ts";
 import { load, problemsOf, profilesFolder, SHORTEST } from "./testing/load.ts";
@@ -24,7 +25,9 @@ describe("what a config comes to", () => {
       process: { name: "ShooterGameServer" },
       query: { type: "ase" },
       backup: {
-        format: "zip",
+        format: "repository",
+        bandwidth: {},
+        lowPriority: true,
         include: ["ShooterGame/Saved/**"],
         exclude: expect.arrayContaining(["**/*.tmp"]),
         store: { type: "r2" },
@@ -74,6 +77,26 @@ servers:
     });
   });
 
+  test("a repository can lie at an address, with a mirror, credentials that are not shown, and a limit", async () => {
+    const store = "{type: url, url: 's3:https://s3.example.org/bucket/worlds/', credentials: {AWS_SECRET_ACCESS_KEY: hush}}";
+    const more =
+      "      mirror: {type: local, folder: /mnt/usb/}\n      bandwidth: {upload: 512}\n      low_priority: false\n      compression: 3\n";
+    const config = await load(SHORTEST.replace("{type: r2}", store) + more);
+    expect(config.servers[0]?.backup).toMatchObject({
+      format: "repository",
+      store: { type: "url", url: "s3:https://s3.example.org/bucket/worlds/" },
+      mirror: { type: "local", folder: "/mnt/usb" },
+      bandwidth: { upload: 512 * 1024 },
+      lowPriority: false,
+      compression: 3,
+    });
+    const store2 = config.servers[0]?.backup.store;
+    expect(store2?.type === "url" ? store2.credentials.AWS_SECRET_ACCESS_KEY?.reveal() : "").toBe("hush");
+    const shown = describeConfig(config);
+    expect(shown).not.toContain("hush");
+    expect(shown).toContain("upload: 512");
+  });
+
   test("with profile_globs: false only the config's own globs count", async () => {
     const config = await load(`${SHORTEST.trimEnd()}\n      profile_globs: false\n      include: ["x/**"]\n`);
     expect(config.servers[0]?.backup).toMatchObject({ include: ["x/**"], exclude: [] });
@@ -97,10 +120,10 @@ servers:
 
   test("anchors share settings between servers", async () => {
     const config = await load(`servers:
-  - {id: a, game: ark, folder: /srv/a, backup: &b {store: {type: r2}, compression: 5}}
+  - {id: a, game: ark, folder: /srv/a, backup: &b {store: {type: r2}, compression: 3}}
   - {id: b, game: ark, folder: /srv/b, backup: *b}
 `);
-    expect(config.servers.map((it) => it.backup.compression)).toEqual([5, 5]);
+    expect(config.servers.map((it) => it.backup.compression)).toEqual([3, 3]);
   });
 });
 

@@ -11,7 +11,7 @@ import { isQueryType } from "../monitor/query-types.ts";
 import { ConfigError, type ConfigProblem } from "./config-error.ts";
 import { checkRules } from "./config-rules.ts";
 import { expandText } from "./expand.ts";
-import type { BackupConfig, HostConfig, ServerConfig } from "./host-config.ts";
+import type { BackupConfig, HostConfig, ServerConfig, StoreConfig } from "./host-config.ts";
 import { valueAt } from "./issues.ts";
 import { defaultStateFile, isAbsolutePath, tidyPath } from "./paths.ts";
 import { loadProfiles, type ProfileFolder } from "./profiles.ts";
@@ -211,11 +211,31 @@ function resolveBackup({ backup }: ConfigFileServer, profile: GameProfile, platf
     format: backup.format,
     include: unique([...usual(profile.backup.include), ...(backup.include ?? [])]),
     exclude: unique([...usual(profile.backup.exclude), ...(backup.exclude ?? [])]),
-    store: backup.store.type === "local" ? { type: "local", folder: tidyPath(backup.store.folder, platform) } : { type: "r2" },
+    store: resolveStore(backup.store, platform),
+    ...(backup.mirror && { mirror: resolveStore(backup.mirror, platform) }),
+    bandwidth: { ...inBytes("upload", backup.bandwidth?.upload), ...inBytes("download", backup.bandwidth?.download) },
+    lowPriority: backup.low_priority,
     retention: { keepLast, ...(keepDays !== undefined && { keepDays }) },
     schedules: resolveSchedules(backup.schedule),
     compression: backup.compression ?? COMPRESSION_DEFAULT,
   };
+}
+
+function resolveStore(store: ConfigFileServer["backup"]["store"], platform: NodeJS.Platform): StoreConfig {
+  switch (store.type) {
+    case "local":
+      return { type: "local", folder: tidyPath(store.folder, platform) };
+    case "r2":
+      return { type: "r2" };
+    case "url": {
+      const credentials = Object.entries(store.credentials ?? {}).map(([name, value]) => [name, new Secret(value)] as const);
+      return { type: "url", url: store.url, credentials: Object.fromEntries(credentials) };
+    }
+  }
+}
+
+function inBytes<K extends string>(name: K, kibPerSecond: number | undefined): Partial<Record<K, number>> {
+  return kibPerSecond === undefined ? {} : ({ [name]: kibPerSecond * 1024 } as Record<K, number>);
 }
 
 const unique = (globs: string[]) => [...new Set(globs)];

@@ -26,6 +26,7 @@ export function hashConfig({ stateFile, log, health, otlp, servers, secrets }: O
 
 function describeServer(server: ServerConfig) {
   const { backup, process, query } = server;
+  const bandwidth = describeBandwidth(backup.bandwidth);
   return {
     id: server.id,
     name: server.name,
@@ -40,11 +41,20 @@ function describeServer(server: ServerConfig) {
       include: backup.include,
       exclude: backup.exclude,
       store: backup.store,
+      ...(backup.mirror && { mirror: backup.mirror }),
+      ...(bandwidth && { bandwidth }),
+      low_priority: backup.lowPriority,
       retention: { keep_last: backup.retention.keepLast, keep_days: backup.retention.keepDays },
       schedule: backup.schedules.map(describeSchedule),
       compression: backup.compression,
     },
   };
+}
+
+/** In KiB per second; undefined when there is no limit. */
+function describeBandwidth({ upload, download }: ServerConfig["backup"]["bandwidth"]) {
+  if (upload === undefined && download === undefined) return undefined;
+  return { ...(upload !== undefined && { upload: upload / 1024 }), ...(download !== undefined && { download: download / 1024 }) };
 }
 
 /** A copy of plain data in which each secret is replaced, whatever its key is called, also where it is a part of a longer text. */

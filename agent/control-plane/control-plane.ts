@@ -25,3 +25,11 @@ export interface ControlPlaneRequest {
 export interface ControlPlane {
   send(request: ControlPlaneRequest): Promise<Response>;
 }
+
+/** What a client needs that speaks a protocol of its own to the Worker, such as restic's. */
+export interface RepositoryAccess {
+  /** Such as `https://reconsync.example.workers.dev`. @throws as `ControlPlane.send` */
+  readonly origin: string;
+  /** The `Authorization` header of a request. `again`: the last one was not taken. @throws as `ControlPlane.send` */
+  authorization(again: boolean): Promise<string>;
+}

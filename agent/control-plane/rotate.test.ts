@@ -42,7 +42,16 @@ const report = () => ({
   key: `by-hand/test/${crypto.randomUUID()}`,
   kind: "backup",
   result: {
-    ...{ server: "island", archive: "island-20261122T143501Z.zip", store: "local", place: "/x.zip", bytes: 1, sourceBytes: 1, files: 1 },
+    ...{
+      format: "zip",
+      server: "island",
+      archive: "island-20261122T143501Z.zip",
+      store: "local",
+      place: "/x.zip",
+      bytes: 1,
+      sourceBytes: 1,
+      files: 1,
+    },
     ...{ startedAt: 1, durationMs: 1, sha256: "a".repeat(64), consistency: "stable", torn: [], tornCount: 0, pruned: [], warnings: [] },
   },
 });

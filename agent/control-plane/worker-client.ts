@@ -5,7 +5,7 @@ import { currentTrace, inTrace } from "../tracing/context.ts";
 import { VERSION } from "../version.ts";
 import { REVOKED_CODES, readProblem } from "./answers.ts";
 import type { SkewWatch } from "./clock-skew.ts";
-import type { ControlPlane, ControlPlaneRequest } from "./control-plane.ts";
+import type { ControlPlane, ControlPlaneRequest, RepositoryAccess } from "./control-plane.ts";
 import { exchange, type Fetch } from "./exchange.ts";
 import { TokenClient } from "./token-client.ts";
 
@@ -21,13 +21,15 @@ export interface WorkerClientDeps {
 }
 
 /** The Worker over HTTPS, with this host's identity. Once the Worker has refused the host, every further request fails at once. */
-export class WorkerClient implements ControlPlane {
+export class WorkerClient implements ControlPlane, RepositoryAccess {
   readonly #table: WorkerClientDeps["identity"];
   readonly #clock: Clock;
   readonly #fetch: Fetch;
   readonly #skew: SkewWatch | undefined;
   #session: { identity: Identity; tokens: TokenClient } | undefined;
   #revoked: AgentError | undefined;
+  /** The token that `authorization` answered last. */
+  #given: string | undefined;
 
   constructor(deps: WorkerClientDeps) {
     this.#table = deps.identity;
@@ -39,6 +41,17 @@ export class WorkerClient implements ControlPlane {
   async send(request: ControlPlaneRequest): Promise<Response> {
     const { traceparent } = request;
     return traceparent === undefined ? this.#send(request) : inTrace({ ...currentTrace(), traceparent }, () => this.#send(request));
+  }
+
+  get origin(): string {
+    return this.#open().identity.origin;
+  }
+
+  async authorization(again: boolean): Promise<string> {
+    const { identity, tokens } = this.#open();
+    if (again && this.#given !== undefined) tokens.drop(this.#given);
+    this.#given = await this.#token(tokens, identity, undefined);
+    return `Bearer ${this.#given}`;
   }
 
   async #send(request: ControlPlaneRequest): Promise<Response> {

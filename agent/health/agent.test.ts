@@ -26,7 +26,7 @@ async function site(more: Record<string, unknown> = {}) {
   const port = await freePort();
   const stateFile = join(folder, "state.db");
   const config = join(folder, "config.yaml");
-  const backup = { profile_globs: false, include: ["**"], store: { type: "local", folder: join(folder, "backups") } };
+  const backup = { format: "zip", profile_globs: false, include: ["**"], store: { type: "local", folder: join(folder, "backups") } };
   const servers = [{ id: "island", game: "minecraft-java", folder: world, query: false, backup }];
   const write = (given: Record<string, unknown>) =>
     writeFile(config, stringify({ state: stateFile, log: { level: "debug", format: "json" }, health: { port }, ...given, servers }));

@@ -1,5 +1,5 @@
 import type { BackupResult } from "../../schemas/index.ts";
-import type { BackupRequest } from "../backup/engine.ts";
+import type { BackupEngine, BackupRequest } from "../backup/engine.ts";
 import type { ServerConfig } from "../config/host-config.ts";
 import { AgentError } from "../errors.ts";
 import type { Lock } from "../state/lock.ts";
@@ -38,14 +38,25 @@ export async function whileLocked<T>(id: string, context: BackupContext, work: (
 }
 
 /** Makes one backup. Whoever calls it holds the server's lock. */
-export async function backUp(
-  server: ServerConfig,
-  asked: Pick<BackupRequest, "note" | "job">,
-  { host, report, signal, interrupted, clock, log }: BackupContext,
-): Promise<BackupResult> {
-  const store = host.storeOf(server);
-  if (interrupted) await store.cleanUp(server.id);
-  return host.engineOf(server).backup({ ...asked, server, store, report, signal, clock, log });
+export async function backUp(server: ServerConfig, asked: Asked, context: BackupContext): Promise<BackupResult> {
+  return (await engineFor(server, context)).backup(requestOf(server, asked, context));
+}
+
+/** The same, unless it would hold what the last backup holds: then null. */
+export async function backUpIfChanged(server: ServerConfig, asked: Asked, context: BackupContext): Promise<BackupResult | null> {
+  return (await engineFor(server, context)).backupIfChanged(requestOf(server, asked, context));
+}
+
+type Asked = Pick<BackupRequest, "note" | "job">;
+
+async function engineFor(server: ServerConfig, { host, interrupted }: BackupContext): Promise<BackupEngine> {
+  const engine = host.engineOf(server);
+  if (interrupted) await engine.cleanUp(server.id);
+  return engine;
+}
+
+function requestOf(server: ServerConfig, asked: Asked, { report, signal, clock, log }: BackupContext): BackupRequest {
+  return { ...asked, server, report, signal, clock, log };
 }
 
 /** Removes what a backup that will not be made again has left behind, unless another one is at work. */
@@ -54,7 +65,7 @@ export async function cleanUpBackup(id: string, host: Host): Promise<void> {
   const lock = server === undefined ? undefined : host.lockBackup(id);
   if (server === undefined || lock === undefined) return;
   try {
-    await host.storeOf(server).cleanUp(id);
+    await host.engineOf(server).cleanUp(id);
   } finally {
     lock.release();
   }

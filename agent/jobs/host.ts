@@ -1,6 +1,5 @@
 import type { AnnouncedSchedule, HostLoad, SchedulePayload, ServerStatus } from "../../schemas/index.ts";
 import type { BackupEngine } from "../backup/engine.ts";
-import type { ArchiveStore } from "../backup/stores/store.ts";
 import type { ServerConfig } from "../config/host-config.ts";
 import { AgentError } from "../errors.ts";
 import type { Lock } from "../state/lock.ts";
@@ -9,13 +8,10 @@ import type { Lock } from "../state/lock.ts";
 export interface Host {
   readonly servers: readonly ServerConfig[];
   engineOf(server: ServerConfig): BackupEngine;
-  storeOf(server: ServerConfig): ArchiveStore;
   observe(server: ServerConfig): Promise<ServerStatus>;
   load(): Promise<HostLoad | undefined>;
   /** Undefined while somebody else backs this server up: another job, or a person by hand. */
   lockBackup(server: string): Lock | undefined;
-  /** Whether a backup would hold the same content as the last one did, which is still there. Whoever asks holds the server's lock. */
-  unchanged(server: ServerConfig, signal: AbortSignal): Promise<boolean>;
   /** Pauses or resumes schedules of a server. Answers all that it has. */
   changeSchedules(change: SchedulePayload): AnnouncedSchedule[];
 }

@@ -22,7 +22,7 @@ async function site(worker: FakeWorker, given: { r2: boolean }) {
   const backups = join(folder, "backups");
   const store = given.r2 ? { type: "r2" } : { type: "local", folder: backups };
   const schedule = { cron: "* * * * *", timezone: "Europe/Berlin" };
-  const backup = { profile_globs: false, include: ["**"], store, schedule };
+  const backup = { format: "zip", profile_globs: false, include: ["**"], store, schedule };
   const server = { id: "island", game: "minecraft-java", folder: world, query: false, backup };
   const [config, stateFile] = [join(folder, "config.yaml"), join(folder, "state.db")];
   await writeFile(config, stringify({ state: stateFile, health: false, log: { level: "debug" }, servers: [server] }));

@@ -1,5 +1,6 @@
 import {
   type BackupResult,
+  backupName,
   newTraceparent,
   type Progress,
   type RunOutcome,
@@ -8,7 +9,7 @@ import {
   traceIdOf,
 } from "../../schemas/index.ts";
 import type { Clock } from "../clock.ts";
-import { backUp, cleanUpBackup, whileLocked } from "../jobs/backup.ts";
+import { backUp, backUpIfChanged, cleanUpBackup, whileLocked } from "../jobs/backup.ts";
 import type { Host } from "../jobs/host.ts";
 import { failed, JobStopped, outcomeOf } from "../jobs/outcomes.ts";
 import { INTERRUPTIONS_MAX } from "../jobs/runner.ts";
@@ -121,10 +122,8 @@ async function attempt(
     try {
       const context = { host, report, signal, interrupted, clock, log };
       return await whileLocked(id, context, async (server): Promise<RunEnd> => {
-        if (skipUnchanged && (await host.unchanged(server, signal))) {
-          return { state: "skipped", endedAt: clock.now(), reason: "unchanged" };
-        }
-        const result = await backUp(server, {}, context);
+        const result = await (skipUnchanged ? backUpIfChanged : backUp)(server, {}, context);
+        if (result === null) return { state: "skipped", endedAt: clock.now(), reason: "unchanged" };
         return { state: "succeeded", endedAt: clock.now(), result };
       });
     } finally {
@@ -154,7 +153,7 @@ function endRun(run: RunRow, outcome: RunEnd, { state, clock, log, onReport }: R
   });
   if (outcome.state === "failed") log.error({ code: outcome.error.code }, `the scheduled backup failed: ${outcome.error.message}`);
   else if (outcome.state === "skipped") log.info({ reason: outcome.reason }, "the scheduled backup was not needed: nothing has changed");
-  else log.info({ archive: outcome.result.archive }, "the scheduled backup succeeded");
+  else log.info({ backup: backupName(outcome.result) }, "the scheduled backup succeeded");
   onReport();
 }
 

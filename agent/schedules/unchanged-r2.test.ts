@@ -9,6 +9,7 @@ import { createHost } from "../host.ts";
 import { backUp } from "../jobs/backup.ts";
 import { enrolledState, fakeWorker, hostConfig, memoryLogger, serverConfig, temporaryFolder } from "../testing/fixtures.ts";
 import { scheduleConfig } from "./testing/scheduling.ts";
+import { isUnchanged } from "./unchanged.ts";
 
 test("a backup in R2 counts while the control plane has it, or cannot be asked", async () => {
   const worker = await fakeWorker();
@@ -22,15 +23,17 @@ test("a backup in R2 counts while the control plane has it, or cannot be asked",
   const plane = new WorkerClient({ identity: state.identity, clock: systemClock });
   const host = createHost({ config: new LiveConfig(hostConfig(state.file, [server])), state, plane, clock: systemClock, log });
   const { signal } = new AbortController();
-  const { upload } = await backUp(server, {}, { host, report: () => undefined, signal, interrupted: false, clock: systemClock, log });
-  expect(await host.unchanged(server, signal)).toBe(true);
+  const made = await backUp(server, {}, { host, report: () => undefined, signal, interrupted: false, clock: systemClock, log });
+  const upload = made.format === "zip" ? made.upload : undefined;
+  const unchanged = () => isUnchanged(server, { stateFile: state.file, plane, clock: systemClock, log }, signal);
+  expect(await unchanged()).toBe(true);
 
   worker.fault = ({ path }) => (path.includes("/v1/archives/") ? { status: 503 } : undefined);
-  expect(await host.unchanged(server, signal)).toBe(true);
+  expect(await unchanged()).toBe(true);
   worker.fault = undefined;
   await worker.stop();
-  expect(await host.unchanged(server, signal)).toBe(true);
+  expect(await unchanged()).toBe(true);
   await worker.start();
   worker.archives.uploads.delete(upload ?? expect.fail("nothing was uploaded"));
-  expect(await host.unchanged(server, signal)).toBe(false);
+  expect(await unchanged()).toBe(false);
 });

@@ -1,6 +1,7 @@
 import { appendFile, chmod, mkdir, readdir, readFile, rename, rm, stat, symlink, unlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { backupName } from "../../schemas/index.ts";
 import { makeTree, put, temporaryFolder } from "../backup/testing/tree.ts";
 import { systemClock } from "../clock.ts";
 import { LiveConfig } from "../config/live-config.ts";
@@ -11,6 +12,7 @@ import { openState } from "../state/state.ts";
 import { hostConfig, memoryLogger, serverConfig } from "../testing/fixtures.ts";
 import { contentFileOf } from "./content-memory.ts";
 import { scheduleConfig } from "./testing/scheduling.ts";
+import { isUnchanged } from "./unchanged.ts";
 
 /** A world, a backup folder and a real host. Files are older than the ticks of any file system, as on a host that runs. */
 async function world(fill: (folder: string) => Promise<void> = makeTree) {
@@ -34,7 +36,7 @@ async function world(fill: (folder: string) => Promise<void> = makeTree) {
   const signal = new AbortController().signal;
   const context = { host, report: () => undefined, signal, interrupted: false, clock, log };
   const backup = () => whileLocked("island", context, (it) => backUp(it, {}, context));
-  const unchanged = () => host.unchanged(server, signal);
+  const unchanged = () => isUnchanged(server, { stateFile: state.file, plane, clock, log }, signal);
   return { path, folder, backups, server, state, host, log, lines, backup, unchanged, memory: contentFileOf(state.file, "island") };
 }
 
@@ -152,7 +154,7 @@ describe("a server in which something has changed", () => {
 describe("what is remembered", () => {
   test("is of the last backup only when that is still there, whole", async () => {
     const { backups, backup, unchanged } = await world(simple);
-    const { archive } = await backup();
+    const archive = backupName(await backup());
     await appendFile(join(backups, archive), "x");
     expect(await unchanged()).toBe(false);
     await rm(join(backups, archive));

@@ -26,8 +26,9 @@ export class UploadsTable {
   }
 
   /** The result that tells of an archive is safe. Call it in the transaction that makes it so. */
-  told({ server, archive }: BackupResult): void {
-    this.#db.prepare("DELETE FROM uploads WHERE server = ? AND name = ?").run(server, archive);
+  told(backup: BackupResult): void {
+    if (backup.format !== "zip") return;
+    this.#db.prepare("DELETE FROM uploads WHERE server = ? AND name = ?").run(backup.server, backup.archive);
   }
 
   /** Oldest first. */

@@ -3,9 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pino from "pino";
 import { onTestFinished } from "vitest";
-import type { BackupResult, ServerStatus } from "../../schemas/index.ts";
+import type { ArchiveBackup, ServerStatus } from "../../schemas/index.ts";
 import type { BackupEngine } from "../backup/engine.ts";
-import type { ArchiveStore } from "../backup/stores/store.ts";
 import { systemClock } from "../clock.ts";
 import type { HostConfig, ServerConfig } from "../config/host-config.ts";
 import { enroll } from "../control-plane/enroll.ts";
@@ -91,6 +90,8 @@ export function serverConfig(id: string, folder = "/srv/game"): ServerConfig {
       include: ["**"],
       exclude: [],
       store: { type: "local", folder: "/srv/backups" },
+      bandwidth: {},
+      lowPriority: false,
       retention: { keepLast: 3 },
       schedules: [],
       compression: 1,
@@ -102,8 +103,9 @@ export function hostConfig(stateFile: string, servers: ServerConfig[]): HostConf
   return { file: "/etc/reconsync/config.yaml", hash: "0".repeat(64), stateFile, log: { level: "info", format: "auto" }, servers };
 }
 
-export function backupResult(server: string, given: Partial<BackupResult> = {}): BackupResult {
+export function backupResult(server: string, given: Partial<ArchiveBackup> = {}): ArchiveBackup {
   return {
+    format: "zip",
     server,
     archive: `${server}-20261122T143501Z.zip`,
     store: "local",
@@ -134,24 +136,22 @@ export function testHost(
   given: {
     backup?: BackupEngine["backup"];
     cleaned?: string[];
-    unchanged?: Host["unchanged"];
+    unchanged?: (server: ServerConfig, signal: AbortSignal) => Promise<boolean>;
     changeSchedules?: Host["changeSchedules"];
   } = {},
 ): Host {
-  const store: ArchiveStore = {
-    type: "local",
+  const { backup = async ({ server }) => backupResult(server.id), unchanged = async () => false } = given;
+  const engine: BackupEngine = {
+    backup,
+    backupIfChanged: async (request) => ((await unchanged(request.server, request.signal)) ? null : backup(request)),
     cleanUp: async (server) => void given.cleaned?.push(server),
-    begin: () => Promise.reject(new Error("not in this test")),
-    prune: async () => [],
   };
   return {
     servers,
-    engineOf: () => ({ backup: given.backup ?? (async ({ server }) => backupResult(server.id)) }),
-    storeOf: () => store,
+    engineOf: () => engine,
     observe: async ({ id }) => serverStatus(id),
     load: async () => undefined,
     lockBackup: (server) => takeLock(backupLockFile(stateFile, server)),
-    unchanged: given.unchanged ?? (async () => false),
     changeSchedules: given.changeSchedules ?? (() => []),
   };
 }

@@ -62,7 +62,7 @@ it("lets a person back up a server from the page, watch it, and cancel a second 
 
   await typeBackup(page, "island");
   const second = page.getByTestId("message").last();
-  await second.getByText(/Archiving/).waitFor();
+  await second.getByText(/Copying the files/).waitFor();
   if (KEEP_SCREENSHOT) {
     await mkdir(join(ROOT, "docs/images"), { recursive: true });
     await page.screenshot({ path: join(ROOT, "docs/images/sandbox.png") });

@@ -71,7 +71,7 @@ export class Scene {
         game: "minecraft-java",
         folder,
         query: false,
-        backup: { profile_globs: false, include: ["**"], store, ...backup },
+        backup: { format: "zip", profile_globs: false, include: ["**"], store, ...backup },
       })),
     };
     const agent = await AgentProcess.prepare({ folder: join(this.folder, `agent-${name}`), config });

@@ -26,10 +26,10 @@ async function compareFolders(source: string, copy: string, path: string, result
   const [ours, theirs] = await Promise.all([readdir(join(source, path)), readdir(join(copy, path))]);
   const there = new Set(theirs);
   const wanted = new Set(ours);
-  for (const name of theirs) if (!wanted.has(name)) differ(result, join(path, name), "is only in the archive");
+  for (const name of theirs) if (!wanted.has(name)) differ(result, join(path, name), "is only in the copy");
   for (const name of ours.sort()) {
     const at = join(path, name);
-    if (!there.has(name)) differ(result, at, "is not in the archive");
+    if (!there.has(name)) differ(result, at, "is not in the copy");
     else await compareEntries(source, copy, at, result);
     if (result.differences.length >= DIFFERENCES_MAX) return;
   }
@@ -38,19 +38,19 @@ async function compareFolders(source: string, copy: string, path: string, result
 async function compareEntries(source: string, copy: string, path: string, result: Comparison): Promise<void> {
   const [from, to] = [join(source, path), join(copy, path)];
   const [ours, theirs] = await Promise.all([lstat(from), lstat(to)]);
-  if (kind(ours) !== kind(theirs)) return differ(result, path, `is a ${kind(ours)}, in the archive a ${kind(theirs)}`);
+  if (kind(ours) !== kind(theirs)) return differ(result, path, `is a ${kind(ours)}, in the copy a ${kind(theirs)}`);
   if (process.platform !== "win32" && !ours.isSymbolicLink() && (ours.mode & 0o777) !== (theirs.mode & 0o777)) {
-    differ(result, path, `has mode ${(ours.mode & 0o777).toString(8)}, in the archive ${(theirs.mode & 0o777).toString(8)}`);
+    differ(result, path, `has mode ${(ours.mode & 0o777).toString(8)}, in the copy ${(theirs.mode & 0o777).toString(8)}`);
   }
   if (ours.isDirectory()) return compareFolders(source, copy, path, result);
   if (ours.isSymbolicLink()) {
     const [target, other] = await Promise.all([readlink(from), readlink(to)]);
-    if (target !== other) differ(result, path, `points to ${target}, in the archive to ${other}`);
+    if (target !== other) differ(result, path, `points to ${target}, in the copy to ${other}`);
     return;
   }
   result.files += 1;
   result.bytes += ours.size;
-  if (ours.size !== theirs.size) return differ(result, path, `has ${ours.size} bytes, in the archive ${theirs.size}`);
+  if (ours.size !== theirs.size) return differ(result, path, `has ${ours.size} bytes, in the copy ${theirs.size}`);
   const offset = await firstDifference(from, to);
   if (offset !== null) differ(result, path, `differs from byte ${offset} on`);
 }

@@ -37,6 +37,8 @@ export class AgentProcess {
   readonly #options: AgentOptions;
   readonly configFile: string;
   readonly stateFile: string;
+  /** Opens the repositories of this host, once there is one. */
+  readonly keyFile: string;
   #child: ChildProcess | null = null;
   readonly log: string[] = [];
 
@@ -44,6 +46,7 @@ export class AgentProcess {
     this.#options = options;
     this.configFile = join(options.folder, "config.yaml");
     this.stateFile = join(options.folder, "state.db");
+    this.keyFile = join(options.folder, "recovery-key");
   }
 
   static async prepare(options: AgentOptions): Promise<AgentProcess> {

@@ -41,10 +41,12 @@ function listMessage(list: BackupListView): MessageBody {
     return message({ title, description: `There are none yet. Make one with \`/backup now server:${list.server}\`.`, color: COLOURS.info });
   }
   const lines = list.backups.map((backup) => {
-    const place = backup.store === "r2" ? "R2" : "on the host";
+    const place = backup.store === "r2" ? "R2" : backup.store === "local" ? "on the host" : safe(backup.place, 100);
+    const size = backup.format === "zip" ? bytes(backup.bytes) : `${bytes(backup.sourceBytes)}, ${bytes(backup.bytes)} of it stored anew`;
     const note = backup.note === null ? "" : `\n  ${safe(backup.note, 100)}`;
-    return `**${time(backup.at, "f")}** (${time(backup.at)})\n  ${bytes(backup.bytes)}, ${plural(backup.files, "file")}, ${backup.consistency}, ${place}: ${code(backup.archive, 60)}${note}`;
+    return `**${time(backup.at, "f")}** (${time(backup.at)})\n  ${size}, ${plural(backup.files, "file")}, ${backup.consistency}, ${place}: ${backup.format === "zip" ? "" : "snapshot "}${code(backup.name, 60)}${note}`;
   });
+  const reused = list.backups.some(({ format }) => format === "repository") ? ` for ${bytes(list.sourceBytes)} of files` : "";
   const pages = list.pages > 1 ? ` · page ${list.page + 1} of ${list.pages}` : "";
   const newer = { ...button("secondary", "Newer", `backups/${list.server}/${list.page - 1}`), disabled: list.page === 0 };
   const older = { ...button("secondary", "Older", `backups/${list.server}/${list.page + 1}`), disabled: list.page >= list.pages - 1 };
@@ -53,7 +55,7 @@ function listMessage(list: BackupListView): MessageBody {
       title,
       description: lines.join("\n"),
       color: COLOURS.info,
-      footer: { text: `${plural(list.count, "backup")}, ${bytes(list.bytes)} in all${pages}` },
+      footer: { text: `${plural(list.count, "backup")}, ${bytes(list.bytes)} in all${reused}${pages}` },
     },
     list.pages > 1 ? [row(newer, older)] : [],
   );

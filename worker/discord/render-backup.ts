@@ -1,4 +1,5 @@
-import type { BackupResult, Consistency, Progress } from "../../schemas/index.ts";
+import type { ArchiveBackup, BackupResult, Consistency, Progress, SnapshotBackup } from "../../schemas/index.ts";
+import { backupName } from "../../schemas/index.ts";
 import { KIND_RULES } from "../guild/job-rules.ts";
 import type { BackupJobView } from "../guild/views.ts";
 import type { Embed, MessageBody } from "./message.ts";
@@ -8,7 +9,7 @@ import { bar, code, formatter, safe, time } from "./text.ts";
 
 const PHASES: Record<Progress["phase"], string> = {
   scanning: "Looking at the files",
-  archiving: "Archiving",
+  archiving: "Copying the files",
   uploading: "Uploading the rest",
   finishing: "Finishing",
 };
@@ -53,7 +54,7 @@ export function backupMessage(view: BackupJobView): MessageBody {
     case "cancelled":
       return message({
         title: `Backup of ${name} was cancelled`,
-        description: "Nothing of it was kept. Earlier backups are as they were.",
+        description: "No backup was made. Earlier ones are as they were.",
         color: COLOURS.warning,
         fields,
         footer,
@@ -136,17 +137,41 @@ export function resultLines(result: BackupResult, format: Format): string[] {
 
 /** The facts of a finished backup. */
 export function resultFields(result: BackupResult, format: Format): NonNullable<Embed["fields"]> {
-  const { bytes, count, duration } = formatter(format);
-  const ratio =
-    result.sourceBytes > 0 ? ` (${Math.round((result.bytes / result.sourceBytes) * 100)} % of ${bytes(result.sourceBytes)})` : "";
+  const { count, duration } = formatter(format);
+  const name = result.format === "zip" ? code(result.archive) : `Snapshot ${code(backupName(result))}`;
   return [
-    { name: "Size", value: `${bytes(result.bytes)}${ratio}`, inline: true },
+    ...(result.format === "zip" ? archiveFields(result, format) : snapshotFields(result, format)),
     { name: "Files", value: count(result.files), inline: true },
     { name: "Took", value: duration(result.durationMs), inline: true },
-    { name: "Where", value: `${result.store === "r2" ? "R2" : code(result.place)}\n${code(result.archive)}`, inline: false },
+    { name: "Where", value: `${result.store === "r2" ? "R2" : code(result.place)}\n${name}`, inline: false },
     { name: "Consistency", value: CONSISTENCY[result.consistency], inline: false },
     { name: "Made", value: time(result.startedAt, "f"), inline: true },
   ];
+}
+
+function archiveFields({ bytes: stored, sourceBytes }: ArchiveBackup, format: Format): NonNullable<Embed["fields"]> {
+  const { bytes } = formatter(format);
+  const ratio = sourceBytes > 0 ? ` (${percent(stored, sourceBytes)} of ${bytes(sourceBytes)})` : "";
+  return [{ name: "Size", value: `${bytes(stored)}${ratio}`, inline: true }];
+}
+
+/** What had to be stored, and what was there already. */
+function snapshotFields(result: SnapshotBackup, format: Format): NonNullable<Embed["fields"]> {
+  const { bytes, count } = formatter(format);
+  const { sourceBytes, newBytes, bytes: stored, repositoryBytes } = result;
+  // Folders that changed are new content too, beyond what the files hold.
+  const fresh = Math.min(newBytes, sourceBytes);
+  const ratio = newBytes > 0 ? ` (dedup ${count(Math.max(1, Math.round(sourceBytes / newBytes)))} : 1)` : "";
+  return [
+    { name: "Size", value: bytes(sourceBytes), inline: true },
+    { name: "New", value: `${bytes(newBytes)}, stored as ${bytes(stored)}`, inline: true },
+    { name: "Reused", value: `${bytes(sourceBytes - fresh)}, ${percent(sourceBytes - fresh, sourceBytes)}${ratio}`, inline: true },
+    { name: "Repository", value: `${bytes(repositoryBytes)} in all`, inline: true },
+  ];
+}
+
+function percent(part: number, whole: number): string {
+  return `${whole > 0 ? Math.floor((part / whole) * 100) : 0} %`;
 }
 
 /** Torn files named in a message; the rest is counted. */

@@ -1,4 +1,5 @@
 import type { Instant, JobKind } from "../../schemas/index.ts";
+import { backupName } from "../../schemas/index.ts";
 import type { TimelineEntry } from "../guild/job-record.ts";
 import { isEnd } from "../guild/job-rules.ts";
 import type { JobLine, JobListView, JobView, JobWork, RunLine } from "../guild/job-views.ts";
@@ -134,8 +135,8 @@ function outcome(work: JobWork, format: Format): string[] {
     case "backup": {
       const { result } = work;
       const place = result.store === "r2" ? "R2" : code(result.place);
-      const size = `${bytes(result.bytes)}, ${plural(result.files, "file")}, ${result.consistency}, in ${duration(result.durationMs)}`;
-      return [size, `${place}: ${code(result.archive)}`, ...result.warnings.map((warning) => safe(warning, 300))];
+      const size = `${bytes(result.bytes)}${result.format === "zip" ? "" : ` new of ${bytes(result.sourceBytes)}`}, ${plural(result.files, "file")}, ${result.consistency}, in ${duration(result.durationMs)}`;
+      return [size, `${place}: ${code(backupName(result))}`, ...result.warnings.map((warning) => safe(warning, 300))];
     }
     case "status":
       return [`The host looked at ${plural(work.result.servers.length, "server")}. \`/status\` shows what it saw.`];

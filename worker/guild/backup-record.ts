@@ -1,14 +1,24 @@
-import type { BackupResult, Instant, Problem } from "../../schemas/index.ts";
+import type { ArchiveBackup, BackupResult, Instant, Problem, SnapshotBackup } from "../../schemas/index.ts";
 import { expired } from "../../schemas/retention.ts";
+import { uploadOf } from "./backups.ts";
 import type { Tables } from "./tables.ts";
 
 /** What becomes of a finished backup, whoever asked for it: a job, a schedule, or somebody on the host. Call these in one transaction. */
 
-type BackupTables = Pick<Tables, "backups" | "uploads" | "servers">;
+type BackupTables = Pick<Tables, "backups" | "uploads" | "servers" | "repositoryFiles">;
 
-/** Why a success is none: it names an archive that did not arrive. Null when it is one. */
-export function archiveProblem({ uploads }: BackupTables, host: string, result: BackupResult): Problem | null {
+/** Why a success is none: it names an archive or a snapshot that did not arrive in R2. Null when it is one. */
+export function arrivalProblem(tables: BackupTables, host: string, result: BackupResult): Problem | null {
   if (result.store !== "r2") return null;
+  return result.format === "zip" ? archiveProblem(tables, host, result) : snapshotProblem(tables, result);
+}
+
+function snapshotProblem({ repositoryFiles }: BackupTables, { server, snapshot }: SnapshotBackup): Problem | null {
+  if (repositoryFiles.byName(server, "snapshots", snapshot) !== null) return null;
+  return { code: "snapshot-not-found", message: "The agent reported a backup whose snapshot did not arrive in R2. Try again." };
+}
+
+function archiveProblem({ uploads }: BackupTables, host: string, result: ArchiveBackup): Problem | null {
   const upload = result.upload === undefined ? null : uploads.byId(result.upload);
   const there = upload?.host === host && upload.server === result.server && upload.state === "completed";
   if (there && upload.bytes === result.bytes) return null;
@@ -23,8 +33,9 @@ export function recordBackup(
 ): string | null {
   const { host, result } = made;
   const id = backups.add(made, now);
-  if (id === null || result.upload === undefined) return id;
-  uploads.claim(result.upload);
+  const upload = uploadOf(result);
+  if (id === null || upload === null) return id;
+  uploads.claim(upload);
   const keep = servers.byId(result.server)?.retention;
   if (keep === undefined) return id;
   const kept = backups.inR2(result.server, host);
@@ -32,7 +43,8 @@ export function recordBackup(
   const gone = new Set(expired(facts, keep, now));
   for (const backup of kept.filter((one) => gone.has(one.id))) {
     backups.markRemoved(backup.id, now);
-    if (backup.upload !== undefined) uploads.doom(backup.upload, now);
+    const old = uploadOf(backup);
+    if (old !== null) uploads.doom(old, now);
   }
   return id;
 }

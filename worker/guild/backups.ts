@@ -1,14 +1,14 @@
 import type { BackupResult, Instant } from "../../schemas/index.ts";
-import { newId } from "../../schemas/index.ts";
+import { newId, SHORT_ID_DIGITS } from "../../schemas/index.ts";
 
-export interface BackupRecord extends BackupResult {
+export type BackupRecord = BackupResult & {
   id: string;
   host: string;
   job: string | null;
   /** Member who asked for it; null when it was made by hand on the host. */
   madeBy: string | null;
   createdAt: Instant;
-}
+};
 
 /** Rows of removed backups are kept so long, in milliseconds, so that a report that comes again is still known. */
 const KEEP_REMOVED_MS = 90 * 24 * 60 * 60_000;
@@ -34,11 +34,11 @@ export class Backups {
     const added = this.#sql.exec(
       `INSERT INTO backups (id, key, server_id, host_id, job_id, upload_id, made_by, created_at, result_json)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id`,
-      ...[id, key, result.server, host, job, result.upload ?? null, madeBy, now, JSON.stringify(result)],
+      ...[id, key, result.server, host, job, uploadOf(result), madeBy, now, JSON.stringify(result)],
     );
     if (added.toArray().length === 0) return null;
     this.#forgetOld(result.server, now);
-    if (result.store === "local") this.#markPruned(host, result);
+    if (result.store !== "r2") this.#markPruned(host, result);
     return id;
   }
 
@@ -52,14 +52,16 @@ export class Backups {
     );
   }
 
-  summary(server: string): { count: number; bytes: number } {
+  /** `bytes`: as stored. `sourceBytes`: what all of them would restore to. */
+  summary(server: string): { count: number; bytes: number; sourceBytes: number } {
     const row = this.#sql
       .exec(
-        "SELECT COUNT(*) AS n, COALESCE(SUM(json_extract(result_json, '$.bytes')), 0) AS bytes FROM backups WHERE server_id = ? AND removed_at IS NULL",
+        `SELECT COUNT(*) AS n, COALESCE(SUM(json_extract(result_json, '$.bytes')), 0) AS bytes,
+           COALESCE(SUM(json_extract(result_json, '$.sourceBytes')), 0) AS source FROM backups WHERE server_id = ? AND removed_at IS NULL`,
         server,
       )
       .one();
-    return { count: Number(row.n), bytes: Number(row.bytes) };
+    return { count: Number(row.n), bytes: Number(row.bytes), sourceBytes: Number(row.source) };
   }
 
   newest(server: string): BackupRecord | null {
@@ -88,12 +90,13 @@ export class Backups {
     );
   }
 
-  /** The agent's local retention named the archives that it removed. */
+  /** The agent's own retention named what it removed: archives, or snapshots by the start of their ids. */
   #markPruned(host: string, result: BackupResult): void {
-    for (const archive of result.pruned) {
+    for (const name of result.pruned) {
       this.#sql.exec(
-        `UPDATE backups SET removed_at = ? WHERE server_id = ? AND host_id = ? AND upload_id IS NULL AND json_extract(result_json, '$.archive') = ?`,
-        ...[result.startedAt + result.durationMs, result.server, host, archive],
+        `UPDATE backups SET removed_at = ? WHERE server_id = ? AND host_id = ? AND upload_id IS NULL
+           AND COALESCE(json_extract(result_json, '$.archive'), substr(json_extract(result_json, '$.snapshot'), 1, ?)) = ?`,
+        ...[result.startedAt + result.durationMs, result.server, host, SHORT_ID_DIGITS, name],
       );
     }
   }
@@ -103,7 +106,7 @@ export class Backups {
       .exec(`SELECT * FROM backups ${where}`, ...bindings)
       .toArray()
       .map((row) => ({
-        ...(JSON.parse(String(row.result_json)) as BackupResult),
+        ...resultIn(row),
         id: String(row.id),
         host: String(row.host_id),
         job: row.job_id === null ? null : String(row.job_id),
@@ -111,4 +114,15 @@ export class Backups {
         createdAt: Number(row.created_at),
       }));
   }
+}
+
+/** The finished upload of an archive in R2. */
+export function uploadOf(result: BackupResult): string | null {
+  return result.format === "zip" ? (result.upload ?? null) : null;
+}
+
+/** Rows of before there were repositories say nothing of their format. */
+function resultIn(row: Record<string, SqlStorageValue>): BackupResult {
+  const result = JSON.parse(String(row.result_json)) as BackupResult;
+  return "format" in result ? result : Object.assign(result, { format: "zip" as const });
 }

@@ -1,5 +1,6 @@
 import { env, runInDurableObject } from "cloudflare:test";
 import { expect, it } from "vitest";
+import { backupName } from "../../schemas/index.ts";
 import { guildOf } from "../env.ts";
 import { snowflake } from "../testing/interactions.ts";
 import { backupResultOf } from "../testing/test-agent.ts";
@@ -67,7 +68,10 @@ it("forgets removed backups after ninety days, and keeps those that are there", 
     expect(count(sql, "backups")).toBe(2);
     add("03", NOW + 91 * DAY);
     expect(count(sql, "backups")).toBe(2);
-    expect(tables.backups.of("island", { limit: 5, offset: 0 }).map((backup) => backup.archive.slice(-7))).toEqual(["03Z.zip", "02Z.zip"]);
+    expect(tables.backups.of("island", { limit: 5, offset: 0 }).map((backup) => backupName(backup).slice(-7))).toEqual([
+      "03Z.zip",
+      "02Z.zip",
+    ]);
   });
 });
 

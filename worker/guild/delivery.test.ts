@@ -154,7 +154,7 @@ it("gives a message up when the bot may not write there, and leaves the job as i
 
 it.each([
   ["failed", { state: "failed" as const, error: { code: "disk-full", message: "The disk `D:` is @everyone full." } }, "disk-full"],
-  ["was cancelled", { state: "cancelled" as const }, "Nothing of it was kept"],
+  ["was cancelled", { state: "cancelled" as const }, "No backup was made"],
 ])("says how it %s", async (words, outcome, detail) => {
   const { guild, token, agent, job } = await running();
   await agent.result(job, outcome);

@@ -1,7 +1,7 @@
 import type { Instant, LeaseId, Outcome, Progress, ProgressResponse, Report, ScheduleResult, StatusResult } from "../../schemas/index.ts";
 import type { Refusal } from "../refusals.ts";
 import { refuse } from "../refusals.ts";
-import { archiveProblem, recordBackup } from "./backup-record.ts";
+import { arrivalProblem, recordBackup } from "./backup-record.ts";
 import { LEASE_MS } from "./job-rules.ts";
 import type { JobRecord } from "./jobs.ts";
 import type { Presence } from "./presence.ts";
@@ -67,7 +67,7 @@ export class JobDesk {
     const server = tables.servers.byId(report.result.server);
     if (server !== null && server.host !== host) return refuse("server-not-yours", { server: report.result.server });
     return storage.transactionSync(() => {
-      if (archiveProblem(tables, host, report.result) !== null) return refuse("upload-unknown");
+      if (arrivalProblem(tables, host, report.result) !== null) return refuse("upload-unknown");
       const made = { key: `report/${host}/${report.key}`, host, job: null, madeBy: null, result: report.result };
       return { taken: recordBackup(tables, made, now()) !== null };
     });
@@ -89,7 +89,7 @@ export class JobDesk {
   /** A success that names an archive which did not arrive is no success. */
   #checked(host: string, outcome: Outcome): Outcome {
     if (outcome.state !== "succeeded" || outcome.kind !== "backup") return outcome;
-    const error = archiveProblem(this.#parts.tables, host, outcome.result);
+    const error = arrivalProblem(this.#parts.tables, host, outcome.result);
     return error === null ? outcome : { state: "failed", error };
   }
 

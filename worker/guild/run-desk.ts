@@ -1,7 +1,7 @@
 import type { Instant, Report, RunOutcome } from "../../schemas/index.ts";
 import type { Refusal } from "../refusals.ts";
 import { refuse } from "../refusals.ts";
-import { archiveProblem, recordBackup } from "./backup-record.ts";
+import { arrivalProblem, recordBackup } from "./backup-record.ts";
 import { afterFailure, takes } from "./run-rules.ts";
 import type { RunRecord } from "./runs.ts";
 import type { ScheduleWatch } from "./schedule-watch.ts";
@@ -50,7 +50,7 @@ export class RunDesk {
   /** A success that names an archive which did not arrive is no success. */
   #checked(host: string, outcome: RunOutcome): RunOutcome {
     if (outcome.state !== "succeeded") return outcome;
-    const error = archiveProblem(this.#parts.tables, host, outcome.result);
+    const error = arrivalProblem(this.#parts.tables, host, outcome.result);
     return error === null ? outcome : { state: "failed", endedAt: outcome.endedAt, error };
   }
 

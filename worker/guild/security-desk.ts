@@ -1,4 +1,5 @@
 import type { Instant, Report } from "../../schemas/index.ts";
+import { uploadOf } from "./backups.ts";
 import type { HostCall } from "./host-call.ts";
 import type { IncidentKind, IncidentState } from "./incident-rules.ts";
 import { noteIncident } from "./incident-rules.ts";
@@ -62,7 +63,9 @@ export class SecurityDesk {
 }
 
 export function namesIn(report: Report): Named {
-  return report.kind === "backup" ? { server: report.result.server, upload: report.result.upload } : { server: report.run.server };
+  return report.kind === "backup"
+    ? { server: report.result.server, upload: uploadOf(report.result) ?? undefined }
+    : { server: report.run.server };
 }
 
 /** An address as one who took part. */

@@ -1,4 +1,5 @@
 import type { BackupPayload, BackupResult, Instant } from "../../schemas/index.ts";
+import { backupName } from "../../schemas/index.ts";
 import { isOlder } from "../agent-version.ts";
 import type { Format } from "../discord/text.ts";
 import { VERSION } from "../version.ts";
@@ -99,7 +100,7 @@ export class Viewer {
   }
 
   backupList(server: string, page: number): BackupListView {
-    const { count, bytes } = this.#tables.backups.summary(server);
+    const { count, bytes, sourceBytes } = this.#tables.backups.summary(server);
     const pages = Math.max(1, Math.ceil(count / BACKUPS_PER_PAGE));
     const shown = Math.min(Math.max(0, page), pages - 1);
     const backups = this.#tables.backups.of(server, { limit: BACKUPS_PER_PAGE, offset: shown * BACKUPS_PER_PAGE });
@@ -111,10 +112,13 @@ export class Viewer {
       pages,
       count,
       bytes,
+      sourceBytes,
       backups: backups.map((backup) => ({
-        archive: backup.archive,
+        name: backupName(backup),
+        format: backup.format,
         at: backup.startedAt,
         bytes: backup.bytes,
+        sourceBytes: backup.sourceBytes,
         files: backup.files,
         store: backup.store,
         place: backup.place,

@@ -74,11 +74,17 @@ export interface BackupListView {
   page: number;
   pages: number;
   count: number;
+  /** As stored. */
   bytes: number;
+  /** What all of them would restore to. */
+  sourceBytes: number;
   backups: {
-    archive: string;
+    /** The archive, or the start of the snapshot's id. */
+    name: string;
+    format: BackupResult["format"];
     at: Instant;
     bytes: number;
+    sourceBytes: number;
     files: number;
     store: BackupResult["store"];
     place: string;

@@ -8,10 +8,14 @@ export function folderKey(guild: string, server: string, type: RepositoryFileTyp
   return `guilds/${guild}/repositories/${server}/${type}`;
 }
 
-/** One file. The config is a file of its own; the others lie in the folder of their type, under the SHA-256 of their bytes. */
+/**
+ * One file. The config is a file of its own; the others lie in the folder of their type, under the SHA-256 of their bytes, packs by its first two
+ * digits: so restic finds them by itself when it is given the bucket (its documentation, Repository Layout).
+ */
 export function fileKey(guild: string, server: string, type: RepositoryFileType, name: string): string {
   const folder = folderKey(guild, server, type);
-  return type === "config" ? folder : `${folder}/${name}`;
+  if (type === "config") return folder;
+  return type === "data" ? `${folder}/${name.slice(0, 2)}/${name}` : `${folder}/${name}`;
 }
 
 /** Largest file of a type, in bytes. */

@@ -18,7 +18,7 @@ export async function* pagesOf(bucket: R2Bucket, folder: string): AsyncGenerator
   do {
     const page = await bucket.list({ prefix, limit: LISTED_AT_ONCE_MAX, ...(cursor === undefined ? {} : { cursor }) });
     yield page.objects
-      .map(({ key, size, uploaded }) => ({ name: key.slice(prefix.length), bytes: size, uploadedAt: uploaded.getTime() }))
+      .map(({ key, size, uploaded }) => ({ name: key.slice(key.lastIndexOf("/") + 1), bytes: size, uploadedAt: uploaded.getTime() }))
       .filter(({ name }) => repositoryFileName.safeParse(name).success);
     cursor = page.truncated ? page.cursor : undefined;
   } while (cursor !== undefined);

@@ -1,6 +1,7 @@
 import { CompactSign, exportJWK, generateKeyPair } from "jose";
 import type {
   AnnouncedServer,
+  ArchiveBackup,
   BackupResult,
   Heartbeat,
   Job,
@@ -9,6 +10,7 @@ import type {
   PollResponse,
   RotateRequest,
   ServerStatus,
+  SnapshotBackup,
 } from "../../schemas/index.ts";
 import { BODY_SHA256_HEADER, CLIENT_ASSERTION_TYPE, PART_BYTES_MIN } from "../../schemas/index.ts";
 import { hex } from "../agent-api/tenant.ts";
@@ -206,8 +208,9 @@ export async function sha256(bytes: Uint8Array): Promise<string> {
   return hex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
 }
 
-export function backupResultOf(server: string, more: Partial<BackupResult> = {}): BackupResult {
+export function backupResultOf(server: string, more: Partial<ArchiveBackup> = {}): ArchiveBackup {
   return {
+    format: "zip",
     server,
     archive: `${server}-20261122T143501Z.zip`,
     store: "local",
@@ -223,6 +226,22 @@ export function backupResultOf(server: string, more: Partial<BackupResult> = {})
     tornCount: 0,
     pruned: [],
     warnings: [],
+    ...more,
+  };
+}
+
+/** A snapshot of which little was new. */
+export function snapshotResultOf(server: string, more: Partial<SnapshotBackup> = {}): SnapshotBackup {
+  const { server: id, sourceBytes, files, startedAt, durationMs, consistency, torn, tornCount, pruned, warnings } = backupResultOf(server);
+  return {
+    ...{ server: id, sourceBytes, files, startedAt, durationMs, consistency, torn, tornCount, pruned, warnings },
+    format: "repository",
+    snapshot: "f".repeat(64),
+    store: "r2",
+    place: "R2",
+    bytes: 20_000_000,
+    newBytes: 28_000_000,
+    repositoryBytes: 1_500_000_000,
     ...more,
   };
 }

@@ -1,5 +1,5 @@
 import type { Clock } from "../../clock.ts";
-import type { StoreConfig } from "../../config/host-config.ts";
+import type { ArchiveStoreConfig } from "../../config/host-config.ts";
 import type { ControlPlane } from "../../control-plane/control-plane.ts";
 import { AgentError, EXIT } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
@@ -22,7 +22,7 @@ export interface StoreDeps {
 }
 
 /** Every store, by the name that the config gives it. */
-const STORES: { [T in StoreConfig["type"]]: (config: StoreConfig & { type: T }, deps: StoreDeps) => ArchiveStore } = {
+const STORES: { [T in ArchiveStoreConfig["type"]]: (config: ArchiveStoreConfig & { type: T }, deps: StoreDeps) => ArchiveStore } = {
   local: ({ folder }, deps) => new LocalStore(folder, deps),
   r2: (_config, { controlPlane, journal, random = Math.random, ...deps }) => {
     if (controlPlane === undefined || journal === undefined) {
@@ -35,6 +35,6 @@ const STORES: { [T in StoreConfig["type"]]: (config: StoreConfig & { type: T }, 
 };
 
 /** @throws AgentError `not-enrolled` for an R2 store without a control plane. */
-export function openStore(config: StoreConfig, deps: StoreDeps): ArchiveStore {
+export function openStore(config: ArchiveStoreConfig, deps: StoreDeps): ArchiveStore {
   return config.type === "local" ? STORES.local(config, deps) : STORES.r2(config, deps);
 }

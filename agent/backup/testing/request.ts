@@ -3,8 +3,8 @@ import type { Progress } from "../../../schemas/index.ts";
 import type { GameProfile } from "../../../schemas/profile.ts";
 import { systemClock } from "../../clock.ts";
 import type { ServerConfig } from "../../config/host-config.ts";
-import type { BackupRequest } from "../engine.ts";
 import { LocalStore } from "../stores/local.ts";
+import type { ArchiveRequest } from "../zip-engine.ts";
 
 export const silent = pino({ level: "silent" });
 
@@ -21,6 +21,8 @@ export function serverAt(folder: string, storeFolder: string, backup: Partial<Se
       include: ["**"],
       exclude: [],
       store: { type: "local", folder: storeFolder },
+      bandwidth: {},
+      lowPriority: false,
       retention: { keepLast: 5 },
       schedules: [],
       compression: 1,
@@ -30,7 +32,7 @@ export function serverAt(folder: string, storeFolder: string, backup: Partial<Se
 }
 
 /** A request to a local store that keeps what it reports. */
-export function requestFor(server: ServerConfig, changes: Partial<BackupRequest> = {}): BackupRequest & { reports: Progress[] } {
+export function requestFor(server: ServerConfig, changes: Partial<ArchiveRequest> = {}): ArchiveRequest & { reports: Progress[] } {
   const reports: Progress[] = [];
   const folder = server.backup.store.type === "local" ? server.backup.store.folder : "";
   return {

@@ -3,6 +3,7 @@ import { createFilter } from "../../backup/globs.ts";
 import { type BackupSummary, backup } from "../../backup/repository/backup/run.ts";
 import { CHUNK_MIN_SHARED } from "../../backup/repository/kernels/chunker.ts";
 import { Repository } from "../../backup/repository/repository.ts";
+import { whoIsHere } from "../../backup/repository/who-is-here.ts";
 import { systemClock } from "../../clock.ts";
 import { formatBytes } from "../../config/check-text.ts";
 import { EXIT } from "../../errors.ts";
@@ -10,7 +11,7 @@ import { type Io, printJson, printLine } from "../io.ts";
 import { ProgressView } from "../progress-view.ts";
 import { countText, durationText } from "../text.ts";
 import { printable } from "./ls.ts";
-import { tellDamaged, whoIsHere, withStore } from "./open.ts";
+import { tellDamaged, withStore } from "./open.ts";
 import { type RepositoryContext, type RepositoryOptions, SHORT_ID } from "./options.ts";
 
 export interface RepositoryBackupOptions extends RepositoryOptions {

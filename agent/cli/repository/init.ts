@@ -1,7 +1,8 @@
 import { Repository } from "../../backup/repository/repository.ts";
+import { whoIsHere } from "../../backup/repository/who-is-here.ts";
 import { systemClock } from "../../clock.ts";
 import { type Io, printJson, printLine } from "../io.ts";
-import { whoIsHere, withStore } from "./open.ts";
+import { withStore } from "./open.ts";
 import type { RepositoryOptions } from "./options.ts";
 
 /** `reconsync repository init`: refuses a place that holds one already. */

@@ -1,5 +1,4 @@
 import { mkdir } from "node:fs/promises";
-import { hostname, userInfo } from "node:os";
 import { resolve } from "node:path";
 import type { CorruptError } from "../../backup/repository/format/corrupt.ts";
 import { withLock } from "../../backup/repository/locks/with-lock.ts";
@@ -99,15 +98,4 @@ async function cacheOf({ cache }: RepositoryOptions, io: Io): Promise<string | u
   const folder = typeof cache === "string" ? resolve(cache) : defaultCacheFolder(process.platform, io.env);
   if (folder !== undefined) await mkdir(folder, { recursive: true, mode: 0o700 });
   return folder;
-}
-
-/** Who makes snapshots and locks here. An account without a name goes by its number. */
-export function whoIsHere(): { hostname: string; username: string } {
-  try {
-    return { hostname: hostname(), username: userInfo().username };
-  } catch (error) {
-    // Containers often run under a number that no account has.
-    if (!(error instanceof Error && "code" in error)) throw error;
-    return { hostname: hostname(), username: String(process.getuid?.() ?? "unknown") };
-  }
 }

@@ -29,6 +29,8 @@ export function testServer(changes: Partial<ServerConfig> & { protocol?: "tcp" |
       include: ["**"],
       exclude: [],
       store: { type: "r2" },
+      bandwidth: {},
+      lowPriority: false,
       retention: { keepLast: 10 },
       schedules: [],
       compression: 1,

@@ -1,8 +1,7 @@
 import { expect, onTestFinished } from "vitest";
 import type { Report, RunOutcome } from "../../../schemas/index.ts";
 import type { BackupEngine } from "../../backup/engine.ts";
-import type { HostConfig, ScheduleConfig } from "../../config/host-config.ts";
-import type { Host } from "../../jobs/host.ts";
+import type { HostConfig, ScheduleConfig, ServerConfig } from "../../config/host-config.ts";
 import { Slots } from "../../jobs/slots.ts";
 import type { AgentState } from "../../state/state.ts";
 import { backupResult, hostConfig, memoryLogger, serverConfig, temporaryState, testHost } from "../../testing/fixtures.ts";
@@ -46,7 +45,7 @@ export interface Given {
   schedules?: ScheduleConfig[];
   servers?: Record<string, ScheduleConfig[]>;
   backup?: BackupEngine["backup"];
-  unchanged?: Host["unchanged"];
+  unchanged?: (server: ServerConfig, signal: AbortSignal) => Promise<boolean>;
 }
 
 /** A host with schedules, on a clock that the test moves. Everything but the backups themselves is real. */

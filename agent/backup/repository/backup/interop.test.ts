@@ -7,7 +7,7 @@ import { RandomTree } from "../testing/random-tree.ts";
 import { BackupKit, needsRestic } from "./testing/backup-kit.ts";
 
 const SEED = Number(process.env.RECONSYNC_SEED ?? 20261122);
-const TREES = process.env.RECONSYNC_LONG === "1" ? 30 : 4;
+const TREES = process.env.RECONSYNC_LONG === "1" ? 30 : 1;
 const ROUNDS = 3;
 
 for (let tree = 0; tree < TREES; tree += 1) {

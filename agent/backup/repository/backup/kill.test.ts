@@ -10,7 +10,7 @@ import { BackupKit, needsRestic, PASSWORD } from "./testing/backup-kit.ts";
 
 const MIB = 1024 * 1024;
 const SEED = Number(process.env.RECONSYNC_SEED ?? 20261122);
-const KILLS = process.env.RECONSYNC_LONG === "1" ? 100 : 6;
+const KILLS = process.env.RECONSYNC_LONG === "1" ? 100 : 3;
 const CHILD = fileURLToPath(new URL("./testing/kill-child.ts", import.meta.url));
 const FILES = 8;
 const FILE_BYTES = 5 * MIB;

@@ -44,12 +44,19 @@ export interface BackupOptions {
   excludeFolders?: string[];
   /** Share of unchanged files that is read again, 0 to 1. Absent: so that all are within 30 days. */
   rereadShare?: number;
+  /** No snapshot is written when it would hold what its parent holds, other than times, owners and modes. */
+  onlyIfChanged?: boolean;
+  /** Called when all is stored, before the snapshot is. What it throws ends the backup without one. */
+  beforeSnapshot?: (counts: Counts) => void;
   report?: (progress: BackupProgress) => void;
   signal: AbortSignal;
 }
 
 export interface BackupSummary extends Counts {
+  /** With `unchanged`, the parent's. */
   snapshot: Id;
+  /** No snapshot was written, as `onlyIfChanged` asks for. */
+  unchanged: boolean;
   tree: Id;
   parent?: Id;
   /** Contents of blobs that were new, in bytes. */
@@ -57,6 +64,8 @@ export interface BackupSummary extends Counts {
   /** Bytes of the packs that were stored. */
   bytesAdded: number;
   packs: number;
+  /** Of all blobs in the repository, as they are stored. */
+  repositoryBytes: number;
   /** `torn`: at least one file may mix two states of it. */
   consistency: "stable" | "torn";
   /** The first PROBLEMS_MAX; `problemsInAll` counts all. */

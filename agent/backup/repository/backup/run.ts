@@ -4,6 +4,8 @@ import { setImmediate as turn } from "node:timers/promises";
 import { type Clock, systemClock } from "../../../clock.ts";
 import { AgentError } from "../../../errors.ts";
 import { VERSION } from "../../../version.ts";
+import type { Id } from "../format/ids.ts";
+import { diff } from "../list/diff.ts";
 import { Repository } from "../repository.ts";
 import { orAborted } from "./abortable.ts";
 import { idsOf } from "./contents.ts";
@@ -12,7 +14,7 @@ import type { Folder } from "./folder.ts";
 import type { BackupOptions, BackupProgress, BackupSummary, OpeningRepository } from "./options.ts";
 import { rememberSnapshot } from "./parent.ts";
 import { Problems } from "./problems.ts";
-import { reportOf } from "./report.ts";
+import { REPORT_NAME, reportOf } from "./report.ts";
 import { type BackupSource, type OpenedSource, openSources, rootTree } from "./sources.ts";
 import { prepareStage, type Stage } from "./stage.ts";
 import { excludedKeys, Walker } from "./walker.ts";
@@ -50,6 +52,8 @@ export async function backup(
     await run.close();
   }
 }
+
+const consistencyTag = (consistency: BackupSummary["consistency"]) => `reconsync:consistency=${consistency}`;
 
 class BackupRun {
   readonly #options: BackupOptions;
@@ -172,44 +176,66 @@ class BackupRun {
     for (const pack of trees.takeAll()) await sink.store(pack);
     // The threads' memory is free before the index is put together.
     await Promise.all([lanes.close(), sink.finish()]);
-    const { hostname, username, now } = this.#options;
-    const paths = this.#sources.map(({ path }) => path);
-    const parent = stage.parent?.id;
+    this.#options.beforeSnapshot?.(this.#counts);
+    const { now } = this.#options;
+    const unchanged = this.#options.onlyIfChanged === true && (await this.#holdsTheSame(stage, tree));
     const consistency = this.#problems.torn > 0 ? "torn" : "stable";
-    const [uid, gid] = [process.getuid?.(), process.getgid?.()];
-    const snapshot = await repository.saveSnapshot(
-      {
-        time: new Date(this.#began).toISOString(),
-        tree,
-        ...(parent !== undefined && { parent }),
-        paths,
-        hostname,
-        username,
-        ...(uid !== undefined && { uid }),
-        ...(gid !== undefined && { gid }),
-        tags: [...(this.#options.tags ?? []), `reconsync:consistency=${consistency}`],
-        programVersion: `ReconSync ${VERSION}`,
-      },
-      this.#signal,
-    );
-    rememberSnapshot(fileIndex, hostname, paths, { id: snapshot, tree });
+    const snapshot = unchanged ? (stage.parent?.id ?? "") : await this.#saveSnapshot(stage, tree, consistency);
     fileIndex?.setFact(stage.sampleFact, JSON.stringify(sample.next(now(), this.#counts.bytes)));
     await this.#leave(stage);
     const { list, count, databases } = this.#problems;
+    const parent = stage.parent?.id;
     return {
       snapshot,
+      unchanged,
       tree,
       ...(parent !== undefined && { parent }),
       ...this.#counts,
       bytesNew: lanes.newBytes + trees.newBytes + (report?.pack === null ? 0 : (report?.bytes ?? 0)),
       bytesAdded: sink.bytes,
       packs: sink.packs,
+      repositoryBytes: repository.index.bytes,
       consistency,
       problems: list,
       problemsInAll: count,
       sqlite: databases,
       ms: now() - this.#began,
     };
+  }
+
+  async #saveSnapshot({ repository, parent, fileIndex }: Stage, tree: Id, consistency: BackupSummary["consistency"]): Promise<Id> {
+    const { hostname, username, tags = [] } = this.#options;
+    const paths = this.#sources.map(({ path }) => path);
+    const [uid, gid] = [process.getuid?.(), process.getgid?.()];
+    const snapshot = await repository.saveSnapshot(
+      {
+        time: new Date(this.#began).toISOString(),
+        tree,
+        ...(parent !== null && { parent: parent.id }),
+        paths,
+        hostname,
+        username,
+        ...(uid !== undefined && { uid }),
+        ...(gid !== undefined && { gid }),
+        tags: [...tags, consistencyTag(consistency)],
+        programVersion: `ReconSync ${VERSION}`,
+      },
+      this.#signal,
+    );
+    rememberSnapshot(fileIndex, hostname, paths, { id: snapshot, tree });
+    return snapshot;
+  }
+
+  /** The parent's content is this one's. A snapshot with torn files is never good enough to be the last one. */
+  async #holdsTheSame({ repository, parent }: Stage, tree: Id): Promise<boolean> {
+    if (parent === null || this.#problems.count > 0) return false;
+    const { tags } = await repository.readSnapshot(parent.id, this.#signal);
+    if (tags?.includes(consistencyTag("stable")) !== true) return false;
+    for await (const { kind, path } of diff(repository, parent, { tree }, this.#signal)) {
+      // It tells of databases that were read then, and not again.
+      if (kind !== "metadata" && path !== `/${REPORT_NAME}`) return false;
+    }
+    return true;
   }
 
   /** Names what was stored by a run that ends early, when nothing else would tell of it, and gives the lock back. */

@@ -39,10 +39,16 @@ export class BlobIndex {
   /** Blobs on their way: id bytes and type as a string. No more than fit into the packs that are being filled. */
   readonly #claimed = new Set<string>();
   readonly #key = Buffer.alloc(ID_BYTES);
+  #bytes = 0;
 
   /** How many blobs are known, counting one that lies in several packs as often. */
   get size(): number {
     return this.#table.count;
+  }
+
+  /** Bytes of all known blobs, as they are stored. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** The blob lies in a pack. One that is only claimed does not. */
@@ -131,6 +137,7 @@ export class BlobIndex {
       const place = { ...read(n, this.#key), pack: number };
       if (known && this.#hasAt(place)) continue;
       const entry = this.#table.add(this.#key, 0, place);
+      this.#bytes += place.length;
       const last = runs.at(-1);
       if (last !== undefined && last.first + last.count === entry) last.count += 1;
       else runs.push({ first: entry, count: 1 });

@@ -8,7 +8,7 @@ import { applyKeepRules, groupSnapshots, type KeepRules } from "./keep-rules.ts"
 
 const SEED = Number(process.env.RECONSYNC_SEED ?? 20261122);
 const NOW = Date.UTC(2026, 10, 22, 12);
-const HISTORIES = process.env.RECONSYNC_LONG === "1" ? 20 : 4;
+const HISTORIES = process.env.RECONSYNC_LONG === "1" ? 20 : 1;
 
 function snapshotAt(time: string, rest: Partial<Snapshot> = {}): Snapshot {
   return { id: time, time, tree: "0".repeat(64), paths: ["/world"], hostname: "host", username: "u", ...rest };

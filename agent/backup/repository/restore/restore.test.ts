@@ -24,7 +24,7 @@ import { NODE_TIME_NS, treeDifferences, treeFacts } from "../testing/tree-facts.
 import { type RestoreOptions, restore } from "./run.ts";
 
 const SEED = Number(process.env.RECONSYNC_SEED ?? 20261122);
-const TREES = process.env.RECONSYNC_LONG === "1" ? 20 : 4;
+const TREES = process.env.RECONSYNC_LONG === "1" ? 20 : 1;
 const signal = new AbortController().signal;
 
 async function restored(made: MadeRepository, snapshot: string, options: Partial<RestoreOptions> = {}) {
