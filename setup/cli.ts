@@ -1,7 +1,6 @@
 import type { Command } from "commander";
 import type { Io } from "../agent/cli/io.ts";
 import type { SetupOptions } from "./answers.ts";
-import { setupCommand } from "./command.ts";
 
 /** Adds `reconsync setup` to the command line. */
 export function addSetupCommand(program: Command, io: Io): void {
@@ -19,5 +18,5 @@ export function addSetupCommand(program: Command, io: Io): void {
     .option("--yes", "ask nothing")
     .option("--dry-run", "say what would be done, and change nothing")
     .option("--json", "answer in JSON; asks nothing")
-    .action((options: SetupOptions) => setupCommand(options, io));
+    .action(async (options: SetupOptions) => (await import("./command.ts")).setupCommand(options, io));
 }

@@ -21,7 +21,14 @@ test("the package that npm packs can set itself up without its sources", { timeo
   expect((await readdir(unpacked)).sort()).toEqual(
     ["LICENSE", "README.md", "config.example.yaml", "dist", "games", "package.json", "schemas"].sort(),
   );
-  expect((await readdir(join(unpacked, "dist"))).sort()).toEqual(["backup-worker.js", "deployment.json", "reconsync.js", "worker"]);
+  expect((await readdir(join(unpacked, "dist"))).sort()).toEqual([
+    "agent.js",
+    "backup-worker.js",
+    "deployment.json",
+    "reconsync.js",
+    "repository.js",
+    "worker",
+  ]);
   expect(await readdir(join(unpacked, "dist/worker"))).toEqual(["index.js"]);
 
   const sandbox = await startSandbox({ rateLimits: "wide" });

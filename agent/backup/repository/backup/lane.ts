@@ -62,7 +62,7 @@ export class Lane {
   }
 
   async adopt({ blobs, bytes }: FinishedPack): Promise<FinishedPack[]> {
-    return (await this.#thread.call<StepAnswer>("backup-adopt", { blobs, bytes } satisfies AdoptInput, [bytes.buffer])).packs;
+    return (await this.#thread.call<StepAnswer>("backup-adopt", { blobs, bytes } satisfies AdoptInput)).packs;
   }
 
   close(): Promise<void> {
@@ -163,11 +163,7 @@ export class Lane {
     this.#wanted = undefined;
     if (store === undefined && read === undefined) return undefined;
     const spare = this.#beginsPack ? sink.takeSpare() : undefined;
-    const answer = await this.#thread.call<StepAnswer>(
-      "backup-step",
-      { store, read, spare } satisfies StepInput,
-      spare === undefined ? [] : [spare],
-    );
+    const answer = await this.#thread.call<StepAnswer>("backup-step", { store, read, spare } satisfies StepInput);
     signal.throwIfAborted();
     this.newBytes += answer.newBytes;
     if (spare !== undefined) this.#beginsPack = false;

@@ -2,12 +2,12 @@ import { atOnce } from "../at-once.ts";
 import type { Id } from "../format/ids.ts";
 import { INDEX_BLOBS_MAX, type IndexedPack } from "../format/index-file.ts";
 import type { FinishedPack } from "../format/pack.ts";
-import { release } from "../format/release.ts";
 import type { Repository } from "../repository.ts";
 import type { FileIndex, JournaledPack } from "./file-index.ts";
 
-/** Packs that are stored at the same time, at most: each holds up to 25 MiB of memory. */
+/** Packs that are stored at the same time, at most: each holds up to 25 MiB of memory. A disk is no faster with two. */
 const WRITES_MAX = 2;
+const LOCAL_WRITES_MAX = 1;
 /** An index file is written at least so often, so that others find what is stored. restic's own number, in milliseconds. */
 const INDEX_EVERY_MS = 10 * 60_000;
 
@@ -25,7 +25,11 @@ export class PackSink {
   readonly #options: SinkOptions;
   readonly #slots: number;
   readonly #writing = new Set<Promise<void>>();
-  #spare: ArrayBuffer | undefined;
+  /**
+   * Memory of packs that are stored. It is shared with the threads: moved to and fro, it would count as the memory of each in turn, and V8 would collect
+   * garbage for every pack. There is never more of it than packs were filled and stored at the same time.
+   */
+  readonly #spares: SharedArrayBuffer[] = [];
   /** Stored, and in no index file yet. */
   #unindexed: IndexedPack[] = [];
   #unindexedBlobs = 0;
@@ -39,7 +43,7 @@ export class PackSink {
   constructor(repository: Repository, options: SinkOptions) {
     this.#repository = repository;
     this.#options = options;
-    this.#slots = Math.max(1, Math.min(repository.store.parallel, WRITES_MAX));
+    this.#slots = Math.max(1, Math.min(repository.store.parallel, repository.store.folder === undefined ? WRITES_MAX : LOCAL_WRITES_MAX));
     this.#indexedAt = options.now();
   }
 
@@ -66,10 +70,8 @@ export class PackSink {
   }
 
   /** Memory of a pack that is stored, for the next one. Whoever takes it has it alone. */
-  takeSpare(): ArrayBuffer | undefined {
-    const spare = this.#spare;
-    this.#spare = undefined;
-    return spare;
+  takeSpare(): SharedArrayBuffer | undefined {
+    return this.#spares.pop();
   }
 
   /** Waits until everything is stored and named. */
@@ -97,8 +99,7 @@ export class PackSink {
     await this.#repository.savePack({ id, blobs, bytes }, signal);
     this.packs += 1;
     this.bytes += bytes.length;
-    if (this.#spare === undefined) this.#spare = bytes.buffer;
-    else release(Buffer.from(bytes.buffer));
+    if (bytes.buffer instanceof SharedArrayBuffer) this.#spares.push(bytes.buffer);
     this.#stored({ id, blobs });
   }
 

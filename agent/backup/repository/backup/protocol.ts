@@ -29,7 +29,7 @@ export interface StepInput {
   store?: Uint8Array;
   read?: Reading;
   /** Memory of a pack that is stored, to be filled again. */
-  spare?: ArrayBuffer;
+  spare?: SharedArrayBuffer;
 }
 
 export interface StepAnswer {

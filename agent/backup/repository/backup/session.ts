@@ -42,7 +42,7 @@ export class Session {
   #large: { file: OpenFile; request: FileRequest; database: boolean } | null = null;
   #pack: PackBuilder | null = null;
   /** Memory for the next pack. */
-  #spare: ArrayBuffer | undefined;
+  #spare: SharedArrayBuffer | undefined;
 
   constructor(setup: Setup, clock: BlockingClock = blockingClock) {
     this.#setup = setup;
@@ -184,7 +184,7 @@ export class Session {
 
   #openPack(): PackBuilder {
     if (this.#pack === null) {
-      this.#pack = new PackBuilder(this.#cipher, "data", PACK_BYTES, this.#spare ?? new ArrayBuffer(PACK_MEMORY_BYTES));
+      this.#pack = new PackBuilder(this.#cipher, "data", PACK_BYTES, this.#spare ?? new SharedArrayBuffer(PACK_MEMORY_BYTES));
       this.#spare = undefined;
     }
     return this.#pack;

@@ -24,21 +24,16 @@ const setUp: Task<Setup, null> = (setup) => {
   return { value: null };
 };
 
-const step: Task<StepInput, StepAnswer> = (input) => answer(current().step(input));
+const step: Task<StepInput, StepAnswer> = (input) => ({ value: current().step(input) });
 
 const copy: Task<CopyInput, CopyAnswer> = async (input) => ({ value: await copyDatabase(input) });
 
-const adopt: Task<AdoptInput, StepAnswer> = ({ blobs, bytes }) => answer({ packs: current().adopt(blobs, bytes), newBytes: 0 });
+const adopt: Task<AdoptInput, StepAnswer> = ({ blobs, bytes }) => ({ value: { packs: current().adopt(blobs, bytes), newBytes: 0 } });
 
 const flush: Task<null, StepAnswer> = () => {
   const pack = current().flush();
-  return answer({ packs: pack === null ? [] : [pack], newBytes: 0 });
+  return { value: { packs: pack === null ? [] : [pack], newBytes: 0 } };
 };
-
-/** Buffers of finished packs move to the main thread. */
-function answer(value: StepAnswer) {
-  return { value, transfer: value.packs.map(({ bytes }) => bytes.buffer) };
-}
 
 /** What a worker thread does in a backup. The state between tasks is the thread's Session: a thread works for one backup at a time. */
 export const backupTasks: TaskTable = {

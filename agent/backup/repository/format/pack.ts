@@ -44,8 +44,8 @@ const KINDS: readonly { type: BlobType; compressed: boolean }[] = [
 
 export interface FinishedPack {
   id: Id;
-  /** The whole pack, header included. Its buffer may be transferred to another thread. */
-  bytes: Uint8Array<ArrayBuffer>;
+  /** The whole pack, header included. */
+  bytes: Uint8Array;
   blobs: PackedBlob[];
 }
 
@@ -55,14 +55,14 @@ export class PackBuilder {
   readonly #type: BlobType;
   readonly #capacity: number;
   readonly #blobs: PackedBlob[] = [];
-  #memory: Buffer<ArrayBuffer>;
+  #memory: Buffer;
   #used = 0;
 
   /**
    * @param capacity Bytes from which on the pack is `full`.
-   * @param memory A buffer of an earlier pack that is free again, so that none is made.
+   * @param memory Of an earlier pack that is free again, or shared between threads. A pack that outgrows it gets larger memory of the same kind.
    */
-  constructor(cipher: Cipher, type: BlobType, capacity: number = PACK_BYTES, memory?: ArrayBuffer) {
+  constructor(cipher: Cipher, type: BlobType, capacity: number = PACK_BYTES, memory?: ArrayBufferLike) {
     this.#cipher = cipher;
     this.#type = type;
     this.#capacity = capacity;
@@ -132,7 +132,8 @@ export class PackBuilder {
   #makeRoom(bytes: number): void {
     const needed = this.#used + bytes;
     if (needed <= this.#memory.length) return;
-    const larger = Buffer.from(new ArrayBuffer(needed + PACK_ROOM));
+    const shared = this.#memory.buffer instanceof SharedArrayBuffer;
+    const larger = Buffer.from(shared ? new SharedArrayBuffer(needed + PACK_ROOM) : new ArrayBuffer(needed + PACK_ROOM));
     this.#memory.copy(larger, 0, 0, this.#used);
     this.#memory = larger;
   }
