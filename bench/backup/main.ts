@@ -3,15 +3,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildAgent } from "../../scripts/build.ts";
-import { jsonLines, table } from "../row.ts";
+import { jsonLines, type Row, table } from "../row.ts";
+import { repositoriesOfWorker } from "./over-http.ts";
 import { type Round, runRound } from "./rounds.ts";
-import { rowsOf } from "./rows.ts";
-import { OTHERS, OURS, RESTIC, type Tool, ZIP } from "./tools.ts";
+import { growthRows, rowsOf } from "./rows.ts";
+import { OTHERS, OUR_ZIP, OURS, RESTIC, type Tool, ZIP } from "./tools.ts";
 import { changeWorld, exists, GENERATOR, makeWorld } from "./world.ts";
 
 /**
- * `npm run bench:backup [-- --rounds N] [--scale N] [--only NAME,…] [--folder DIR] [--json]`: our engine against restic and others, on a seeded world,
- * in turn. What each row means stands in docs/dev/benchmarks.md. Exit 1 when a ratio breaks a promise.
+ * `npm run bench:backup [-- --rounds N] [--scale N] [--only NAME,…] [--http] [--growth] [--folder DIR] [--json]`: our engine against restic and others, on a
+ * seeded world, in turn. `--http`: against restic, both through the local Worker. `--growth`: ours on worlds of two sizes. What each row means stands in docs/dev/benchmarks.md. Exit 1 when a ratio breaks a promise.
  */
 
 const { values } = parseArgs({
@@ -22,45 +23,65 @@ const { values } = parseArgs({
     only: { type: "string" },
     generator: { type: "string", default: GENERATOR },
     folder: { type: "string", default: join(tmpdir(), "reconsync-bench-backup") },
+    http: { type: "boolean", default: false },
+    growth: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
   },
 });
+/** The large world of `--growth`, as a multiple of the small one. */
+const GROWTH_TIMES = 4;
+
 const say = (line: string) => console.error(line);
 const stopping = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopping.abort(new Error(`stopped by ${signal}`)));
 
 if (!(await exists(values.generator))) throw new Error(`the generator of worlds is not at ${values.generator}: give --generator DIR`);
 const [rounds, scale, seed] = [values.rounds, values.scale, values.seed].map(Number) as [number, number, number];
-const tools = await presentTools(values.only?.split(","));
+const asked = values.only?.split(",");
 await buildAgent();
 await mkdir(values.folder, { recursive: true });
-const world = join(values.folder, `world-${scale}-${seed}`);
-say("making the world");
-await makeWorld(values.generator, world, scale, seed, stopping.signal);
-const results: Round[] = [];
-try {
-  for (let number = 1; number <= rounds; number += 1) {
-    say(`round ${number} of ${rounds}`);
-    const folder = join(values.folder, `round-${number}`);
-    try {
-      const change = () => changeWorld(values.generator, world, scale, 100 + number, stopping.signal);
-      results.push(await runRound({ tools, world, folder, change, signal: stopping.signal, say: (line) => say(`  ${line}`) }));
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
-  }
-} finally {
-  // It was changed in place: the next run begins with the same bytes again.
-  await rm(world, { recursive: true, force: true });
-}
-const rows = rowsOf(results);
+const rows = values.growth
+  ? await growth()
+  : rowsOf(await runRounds(await presentTools(values.http ? [OURS.name, RESTIC.name] : asked), scale));
 console.log(values.json ? jsonLines(rows) : table(rows));
 for (const { name, ratio, problem } of rows) if (problem !== undefined) say(`PROBLEM  ${name}: ${ratio}: ${problem}`);
 process.exitCode = rows.some(({ problem }) => problem !== undefined) ? 1 : 0;
 
+/** Our engine on a world of the scale, and on one that is four times as large. */
+async function growth(): Promise<Row[]> {
+  const small = await runRounds([OURS], scale);
+  return growthRows(small, await runRounds([OURS], scale * GROWTH_TIMES), GROWTH_TIMES);
+}
+
+async function runRounds(tools: readonly Tool[], scale: number): Promise<Round[]> {
+  const world = join(values.folder, `world-${scale}-${seed}`);
+  say(`making the world of scale ${scale}`);
+  await makeWorld(values.generator, world, scale, seed, stopping.signal);
+  const repositories = values.http ? await repositoriesOfWorker(join(values.folder, "worker"), tools.length * rounds) : null;
+  const results: Round[] = [];
+  try {
+    for (let number = 1; number <= rounds; number += 1) {
+      say(`round ${number} of ${rounds}`);
+      const folder = join(values.folder, `round-${number}`);
+      const addresses = repositories?.addresses.slice((number - 1) * tools.length, number * tools.length);
+      try {
+        const change = () => changeWorld(values.generator, world, scale, 100 + number, stopping.signal);
+        results.push(await runRound({ tools, world, folder, change, addresses, signal: stopping.signal, say: (line) => say(`  ${line}`) }));
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
+    }
+  } finally {
+    await repositories?.close();
+    // It was changed in place: the next run begins with the same bytes again.
+    for (const folder of [world, join(values.folder, "worker")]) await rm(folder, { recursive: true, force: true });
+  }
+  return results;
+}
+
 async function presentTools(only: readonly string[] | undefined): Promise<Tool[]> {
   const found: Tool[] = [];
-  for (const tool of [OURS, RESTIC, ...OTHERS, ZIP]) {
+  for (const tool of [OURS, RESTIC, ...OTHERS, OUR_ZIP, ZIP]) {
     if (only !== undefined && !only.includes(tool.name)) continue;
     if (await tool.present()) found.push(tool);
     else say(`${tool.name} is skipped: install ${tool.package}`);

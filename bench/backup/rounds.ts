@@ -25,6 +25,8 @@ export interface RoundOptions {
   /** Folder for repositories and restored trees; emptied afterwards. */
   folder: string;
   change: () => Promise<void>;
+  /** Addresses of new repositories, one a tool; folders when absent. */
+  addresses?: readonly string[];
   signal: AbortSignal;
   say: (line: string) => void;
 }
@@ -33,12 +35,16 @@ export interface RoundOptions {
  * One round: each tool backs the world up into a new repository, again with nothing changed, again after a change, and restores. Tools take turns
  * at each step, so that what slows the machine down hits all of them. The page cache is warm: the world was read before.
  */
-export async function runRound({ tools, world, folder, change, signal, say }: RoundOptions): Promise<Round> {
+export async function runRound({ tools, world, folder, change, addresses, signal, say }: RoundOptions): Promise<Round> {
   const round: Round = new Map(tools.map(({ name }) => [name, new Map()]));
   const places = new Map<string, Place>();
   await warm(world, signal);
   for (const [index, tool] of tools.entries()) {
-    const place: Place = { world, repository: join(folder, `repository-${index}`), aside: join(folder, `aside-${index}`) };
+    const place: Place = {
+      world,
+      repository: addresses?.[index] ?? join(folder, `repository-${index}`),
+      aside: join(folder, `aside-${index}`),
+    };
     places.set(tool.name, place);
     await mkdir(place.aside, { recursive: true });
     await writeFile(join(place.aside, "password"), `${PASSWORD}\n`);
@@ -47,6 +53,7 @@ export async function runRound({ tools, world, folder, change, signal, say }: Ro
   const step = async (name: StepName, work: (tool: Tool, place: Place) => Promise<Measured>) => {
     for (const tool of tools) {
       if (tool.full && name !== "first" && name !== "restore") continue;
+      if (name === "restore" && tool.restore === undefined) continue;
       const place = places.get(tool.name) as Place;
       const before = await bytesIn(place.repository);
       const result = await work(tool, place);
@@ -64,7 +71,9 @@ export async function runRound({ tools, world, folder, change, signal, say }: Ro
     const target = join(folder, "restored");
     await mkdir(target, { recursive: true });
     try {
-      return await measured(tool.restore(place, target), signal);
+      const restore = tool.restore?.(place, target);
+      if (restore === undefined) throw new Error(`${tool.name} restores nothing`);
+      return await measured(restore, signal);
     } finally {
       await rm(target, { recursive: true, force: true });
     }
@@ -77,7 +86,9 @@ async function warm(folder: string, signal: AbortSignal): Promise<void> {
   await run("sh", ["-c", 'find "$1" -type f -exec cat {} + > /dev/null', "sh", folder], { signal });
 }
 
+/** Of what lies at an address nothing is known here. */
 async function bytesIn(folder: string): Promise<number> {
+  if (folder.startsWith("rest:")) return Number.NaN;
   let bytes = 0;
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (entry.isFile()) bytes += (await lstat(join(entry.parentPath, entry.name))).size;

@@ -13,14 +13,15 @@ export interface Tool {
   /** Steps that make the repository and are not measured. */
   init(place: Place): Step[];
   backup(place: Place): Step;
-  restore(place: Place, target: string): Step;
+  /** Absent: not compared. */
+  restore?(place: Place, target: string): Step;
 }
 
 /** Where one tool works in one round. */
 export interface Place {
   /** The world that is backed up. */
   world: string;
-  /** Folder of the repository or the archives. */
+  /** Folder of the repository or the archives; or an address. */
   repository: string;
   /** Folder for caches and password files. */
   aside: string;
@@ -93,6 +94,25 @@ export const OTHERS: readonly Tool[] = [
     restore: (place, target) => shell(undefined, 'zstd -q -dc "$1/world.tar.zst" | tar -xf - -C "$2"', place.repository, target),
   },
 ];
+
+/** The agent's own archives: the whole command, with a config and a journal. */
+export const OUR_ZIP: Tool = {
+  name: "reconsync zip",
+  package: "",
+  full: true,
+  present: async () => true,
+  init: (place) => [
+    shell(undefined, 'mkdir -p "$1" "$2"', place.repository, place.aside),
+    shell(undefined, 'printf %s "$1" > "$2"', configFor(place), join(place.aside, "config.yaml")),
+  ],
+  backup: (place) => ({ program: process.execPath, args: [bundle, "backup", "world", "--config", join(place.aside, "config.yaml")] }),
+};
+
+function configFor({ world, repository, aside }: Place): string {
+  const backup = { format: "zip", profile_globs: false, include: ["**"], store: { type: "local", folder: repository } };
+  // JSON is YAML.
+  return JSON.stringify({ state: join(aside, "state.db"), servers: [{ id: "world", game: "ark", folder: world, query: false, backup }] });
+}
 
 export const ZIP: Tool = {
   name: "zip -1",

@@ -22,6 +22,9 @@ async function untilEnd(script: string, ...args: string[]): Promise<ChildProcess
 }
 
 /** Writes somewhere into a file, as fast as it can. */
+/** Takes long enough to read that a writer gets its turn meanwhile, also on a busy machine. */
+const TORN_BYTES = 32 * MIB;
+
 const SCRIBBLE = `
   const fs = require("node:fs");
   const file = fs.openSync(process.argv[1], "r+");
@@ -34,7 +37,7 @@ test("a file that is written to all the time is kept as torn, with the evidence,
   needsRestic(context);
   const kit = await BackupKit.make();
   const file = join(kit.world, "world.db");
-  writeFileSync(file, seededBytes(8 * MIB, 1));
+  writeFileSync(file, seededBytes(TORN_BYTES, 1));
   writeFileSync(join(kit.world, "calm"), "calm");
   const writer = await untilEnd(SCRIBBLE, file);
   const torn = await kit.backup();
@@ -135,13 +138,14 @@ test("a torn file of several names is read under each of them, and none is lost"
   needsRestic(context);
   const kit = await BackupKit.make();
   const file = join(kit.world, "a");
-  writeFileSync(file, seededBytes(4 * MIB, 1));
+  writeFileSync(file, seededBytes(TORN_BYTES, 1));
   for (const name of ["b", "c"]) linkSync(file, join(kit.world, name));
   await untilEnd(SCRIBBLE, file);
   const { problems, files, snapshot } = await kit.backup();
   // On a busy machine the writer may rest while one of the names is read: that one is whole.
   expect(problems.length).toBeGreaterThan(0);
-  for (const { kind, path } of problems) expect([kind, ["a", "b", "c"].map((name) => join(kit.world, name)).includes(path)]).toEqual(["changed", true]);
+  for (const { kind, path } of problems)
+    expect([kind, ["a", "b", "c"].map((name) => join(kit.world, name)).includes(path)]).toEqual(["changed", true]);
   expect(new Set(problems.map(({ path }) => path)).size).toBe(problems.length);
   expect(files.new).toBe(3);
   await kit.check();
@@ -151,7 +155,7 @@ test("a torn file of several names is read under each of them, and none is lost"
 test("a torn file is read again by the next backup without a file index too", async () => {
   const kit = await BackupKit.make();
   const file = join(kit.world, "world.db");
-  writeFileSync(file, seededBytes(8 * MIB, 1));
+  writeFileSync(file, seededBytes(TORN_BYTES, 1));
   const writer = await untilEnd(SCRIBBLE, file);
   expect(await kit.backup({ cacheFolder: undefined })).toMatchObject({ consistency: "torn" });
   writer.kill("SIGKILL");

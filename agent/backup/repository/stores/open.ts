@@ -1,13 +1,12 @@
 import { homedir, userInfo } from "node:os";
 import { AgentError, EXIT } from "../../../errors.ts";
+import type { DropboxCredentials } from "./dropbox.ts";
 import type { HttpOptions } from "./http/client.ts";
 import { LocalStore } from "./local.ts";
 import type { Pace } from "./pace.ts";
 import { parsePlace } from "./place.ts";
 import { RestStore } from "./rest.ts";
-import { type S3Credentials, S3Store } from "./s3.ts";
-import { loginFor } from "./sftp/login.ts";
-import { SftpStore } from "./sftp.ts";
+import type { S3Credentials } from "./s3.ts";
 import type { RepositoryStore } from "./store.ts";
 import { ThrottledStore } from "./throttled.ts";
 
@@ -25,7 +24,7 @@ export interface OpenStoreOptions {
 }
 
 /**
- * Opens the store at a place. Nothing is looked for there yet.
+ * Opens the store at a place. Nothing is looked for there yet. What speaks to it is loaded only now: the clients of all places are a megabyte.
  * @throws AgentError `store-url`, `store-credentials-missing`
  */
 export async function openStore(text: string, options: OpenStoreOptions): Promise<RepositoryStore> {
@@ -35,8 +34,13 @@ export async function openStore(text: string, options: OpenStoreOptions): Promis
     case "rest":
       return new RestStore(restAddress(place.address, env), { authorization, upload, download, onRetry });
     case "s3":
-      return new S3Store(place, { ...s3Options(env), upload, download, onRetry });
+      return new (await import("./s3.ts")).S3Store(place, { ...s3Options(env), upload, download, onRetry });
+    case "dropbox": {
+      const credentials = dropboxCredentials(env);
+      return new (await import("./dropbox.ts")).DropboxStore(place.folder, { credentials, upload, download, onRetry });
+    }
     case "sftp": {
+      const [{ loginFor }, { SftpStore }] = await Promise.all([import("./sftp/login.ts"), import("./sftp.ts")]);
       const login = await loginFor(place, { env, home: homedir(), username: userInfo().username });
       const store = new SftpStore(login, place.folder, { onRetry });
       return upload === undefined && download === undefined ? store : new ThrottledStore(store, { upload, download });
@@ -68,4 +72,18 @@ function s3Options(env: NodeJS.ProcessEnv): { credentials: S3Credentials; region
   // An empty variable is none.
   const region = env.AWS_DEFAULT_REGION || env.AWS_REGION || undefined;
   return { credentials: { accessKeyId, secretAccessKey, sessionToken: sessionToken || undefined }, region };
+}
+
+function dropboxCredentials(env: NodeJS.ProcessEnv): DropboxCredentials {
+  const {
+    DROPBOX_REFRESH_TOKEN: refreshToken,
+    DROPBOX_APP_KEY: appKey,
+    DROPBOX_APP_SECRET: appSecret,
+    DROPBOX_ACCESS_TOKEN: accessToken,
+  } = env;
+  if (refreshToken && appKey) return { refreshToken, appKey, appSecret: appSecret || undefined };
+  if (accessToken) return { accessToken };
+  const text =
+    "Dropbox needs a token: set DROPBOX_REFRESH_TOKEN and DROPBOX_APP_KEY (and DROPBOX_APP_SECRET, unless the grant was made by PKCE), or DROPBOX_ACCESS_TOKEN.";
+  throw new AgentError("store-credentials-missing", text, { exitCode: EXIT.usage });
 }

@@ -6,6 +6,7 @@ import { parseSftp, type SftpPlace } from "./sftp/login.ts";
 export type Place =
   | { kind: "local"; folder: string }
   | { kind: "rest"; address: string }
+  | { kind: "dropbox"; folder: string }
   | ({ kind: "s3" } & S3Place)
   | ({ kind: "sftp" } & SftpPlace);
 
@@ -18,7 +19,7 @@ const BUCKET = /^[a-z0-9][a-z0-9._-]{1,62}$/i;
 
 /**
  * Reads a place as restic writes it: a folder, `local:FOLDER`, `rest:https://USER:PASSWORD@HOST/PATH`, `s3:https://HOST/BUCKET/FOLDER`,
- * `sftp:USER@HOST:/FOLDER`.
+ * `sftp:USER@HOST:/FOLDER`; and `dropbox:/FOLDER`, which restic does not know.
  * @throws AgentError `store-url`
  */
 export function parsePlace(text: string): Place {
@@ -32,6 +33,10 @@ export function parsePlace(text: string): Place {
     return { kind, folder: rest };
   }
   if (kind === "rest") return { kind, address: restAddress(prefix, rest) };
+  if (kind === "dropbox") {
+    if (!rest.startsWith("/") || rest.split("/").includes("..")) throw badPlace(prefix, "a folder has to follow, such as dropbox:/FOLDER");
+    return { kind, folder: rest };
+  }
   if (kind === "s3") return { kind, ...s3Place(prefix, rest) };
   if (kind === "sftp") {
     const sftp = parseSftp(rest);
@@ -40,7 +45,8 @@ export function parsePlace(text: string): Place {
   }
   if (kind === "http" || kind === "https")
     throw badPlace(prefix, `an address begins with the kind of its service, such as rest:${kind}://…`);
-  if (NOT_OURS.has(kind)) throw badPlace(prefix, "restic knows such places, ReconSync does not; use a folder, rest:, s3: or sftp:");
+  if (NOT_OURS.has(kind))
+    throw badPlace(prefix, "restic knows such places, ReconSync does not; use a folder, rest:, s3:, sftp: or dropbox:");
   throw badPlace(prefix, `nothing of that kind is known; a folder that is really called so is written as ./${prefix}:…`);
 }
 
