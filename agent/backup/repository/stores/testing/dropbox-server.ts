@@ -1,6 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { contentHashOf } from "../dropbox.ts";
+import { LocalHttp } from "./local-http.ts";
 
 /** Smaller than Dropbox's, so that listings have pages. */
 const PAGE_ENTRIES = 700;
@@ -29,32 +29,20 @@ export class DropboxServer {
   quota = Number.POSITIVE_INFINITY;
   /** Asked before each request: an answer in place of the real one. */
   fault: (asked: DropboxAsked) => Answer | undefined = () => undefined;
-  #server: Server | undefined;
-  #port = 0;
+  readonly #http = new LocalHttp((request, response) => this.#serve(request, response));
 
   async start(): Promise<this> {
-    const server = createServer((request, response) => {
-      this.#serve(request, response).catch(() => response.destroy());
-    });
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", resolve);
-    await promise;
-    this.#port = (server.address() as AddressInfo).port;
-    this.#server = server;
+    await this.#http.start();
     return this;
   }
 
-  async stop(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#server?.close(() => resolve());
-    this.#server?.closeAllConnections();
-    await promise;
+  stop(): Promise<void> {
+    return this.#http.stop();
   }
 
   /** Node's fetch, with Dropbox's own addresses leading here. */
   readonly fetch: typeof fetch = (url, init) =>
-    fetch(String(url).replace(/^https:\/\/(?:api|content)\.dropboxapi\.com/, `http://127.0.0.1:${this.#port}`), init);
+    fetch(String(url).replace(/^https:\/\/(?:api|content)\.dropboxapi\.com/, this.#http.origin), init);
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const parts: Buffer[] = [];

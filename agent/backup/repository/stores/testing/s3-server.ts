@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { LocalHttp } from "./local-http.ts";
 import { type S3Keys, signedBody } from "./s3-signature.ts";
 
 export const BUCKET = "backups";
@@ -28,35 +28,23 @@ export class S3Server {
   readonly options: S3ServerOptions;
   /** Asked before each request: a status and a body of XML in place of the answer. */
   fault: (asked: S3Asked) => { status: number; code: string } | undefined = () => undefined;
-  #server: Server | undefined;
-  #port = 0;
+  readonly #http = new LocalHttp((request, response) => this.#serve(request, response));
 
   constructor(options: S3ServerOptions = {}) {
     this.options = options;
   }
 
   get endpoint(): string {
-    return `http://127.0.0.1:${this.#port}`;
+    return this.#http.origin;
   }
 
   async start(): Promise<this> {
-    const server = createServer((request, response) => {
-      this.#serve(request, response).catch(() => response.destroy());
-    });
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", resolve);
-    await promise;
-    this.#port = (server.address() as AddressInfo).port;
-    this.#server = server;
+    await this.#http.start();
     return this;
   }
 
-  async stop(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#server?.close(() => resolve());
-    this.#server?.closeAllConnections();
-    await promise;
+  stop(): Promise<void> {
+    return this.#http.stop();
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
