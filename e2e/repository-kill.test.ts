@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { type BackupSummary, backup } from "../agent/backup/repository/backup/run.ts";
 import { replaced } from "../agent/backup/repository/backup/testing/backup-kit.ts";
 import { Repository } from "../agent/backup/repository/repository.ts";
-import type { FileType, RepositoryStore } from "../agent/backup/repository/stores/store.ts";
+import type { FileInfo, FileType, RepositoryStore } from "../agent/backup/repository/stores/store.ts";
 import { resticProgram, runRestic, SKIP_REASON } from "../agent/backup/repository/testing/restic.ts";
 import { NODE_TIME_NS, treeDifferences, treeFacts } from "../agent/backup/repository/testing/tree-facts.ts";
 import { randomBelow } from "../schemas/testing/random.ts";
@@ -100,7 +100,8 @@ class KilledBackup {
     await this.#expectRestored(summary.snapshot);
     const repository = await Repository.open(store, Buffer.from(PASSWORD));
     await repository.loadIndex();
-    const packs = await Array.fromAsync(store.list("data"));
+    const packs: FileInfo[] = [];
+    for await (const pack of store.list("data")) packs.push(pack);
     expect(packs.filter(({ name }) => !repository.index.hasPack(name)).length, `packs that no index names: ${this.#name}`).toBe(0);
     const bytes = packs.reduce((sum, pack) => sum + pack.bytes, 0);
     expect(bytes, `bytes that are stored: ${this.#name}`).toBeLessThan(FILES * FILE_BYTES * OVERHEAD);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
 import { placeIn } from "../scripts/embedded/stack.ts";
+import { credential } from "./parts/repository-access.ts";
 import { ResticRunner, resticVersion } from "./parts/restic-program.ts";
 import { Scene } from "./parts/scene.ts";
 
@@ -20,17 +21,6 @@ async function worldOf(scene: Scene): Promise<string> {
   await writeFile(join(world, "empty"), "");
   await writeFile(join(world, "sparse"), Buffer.alloc(3_000_000));
   return world;
-}
-
-/** `rest:…` out of the answer of `/backup credentials`. */
-async function credential(scene: Scene, options: { write?: boolean; days?: number }): Promise<{ repository: string; number: string }> {
-  const input = { ...placeIn(scene.guild(), "owner"), command: "backup credentials", options: { server: "island", ...options } };
-  const { message, failure } = await scene.sandbox.command(input);
-  const text = message?.embeds[0]?.description ?? failure?.reason ?? "";
-  const repository = /export RESTIC_REPOSITORY='([^']+)'/.exec(text)?.[1];
-  const number = /Its number is `(\d+)`/.exec(text)?.[1];
-  if (repository === undefined || number === undefined) throw new Error(`no credential: ${text}`);
-  return { repository, number };
 }
 
 async function restoresTo(restic: ResticRunner, snapshot: string, world: string, target: string): Promise<void> {

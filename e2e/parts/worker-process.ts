@@ -51,8 +51,8 @@ export class WorkerProcess {
   /** `kill -9` of every process of the group. Resolves when nobody listens at the address any more. */
   async kill(): Promise<void> {
     const child = this.#child;
-    if (child?.pid === undefined) return;
     this.#child = null;
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, "exit");
     process.kill(-child.pid, "SIGKILL");
     await ended;

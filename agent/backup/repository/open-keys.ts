@@ -36,6 +36,7 @@ export async function openKeys(
       `There is no repository at ${store.place}. Check the place, or make one with "reconsync repository init".`,
     );
   }
+  if (keys.size === 0) throw new CorruptError("keys", "there is none in the store, and nothing opens the repository without one");
   const damaged: CorruptError[] = [];
   let master: MasterKey | undefined;
   for (const [name, bytes] of keys) {

@@ -32,7 +32,7 @@ export function cacheFolderOf(stateFile: string): string {
 const PHASES: Record<BackupProgress["phase"], Progress["phase"]> = { scanning: "scanning", reading: "archiving", storing: "finishing" };
 
 const SAVE_THE_KEY =
-  "The recovery key of this host has not been put away yet. Without it nobody can open these backups once the host is lost: run `reconsync recovery-key` there.";
+  'The recovery key of this host has not been put away yet. Without it nobody can open these backups once the host is lost: run "reconsync recovery-key" there.';
 
 /** Backups as snapshots in a repository that restic can read. The first backup makes the repository, and the host's recovery key. */
 export function createSnapshotEngine(deps: SnapshotDeps): BackupEngine {
@@ -88,7 +88,7 @@ function damageWarning([first, ...others]: readonly string[]): string[] {
   if (first === undefined) return [];
   const more = others.length === 0 ? "" : ` And ${others.length} more.`;
   return [
-    `The repository is damaged; this backup is whole, but earlier ones may not be: ${first}${more} Run \`reconsync repository verify\`.`,
+    `The repository is damaged; this backup is whole, but earlier ones may not be: ${first}${more} Run "reconsync repository verify".`,
   ];
 }
 
@@ -157,7 +157,7 @@ async function openOrInit(
 }
 
 function wrongKey(server: ServerConfig, store: RepositoryStore, cause: AgentError): AgentError {
-  const text = `The repository of ${server.id} at ${store.place} was made with another recovery key than this host's. If it is from an earlier host, put that one's key here with \`reconsync recovery-key --import\`; otherwise choose another place.`;
+  const text = `The repository of ${server.id} at ${store.place} was made with another recovery key than this host's. If it is from an earlier host, put that one's key here with "reconsync recovery-key --import"; otherwise choose another place.`;
   return new AgentError("recovery-key-wrong", text, { cause });
 }
 
@@ -198,7 +198,7 @@ class MirrorNotes {
     if (this.#behind !== undefined) warnings.push(`The second copy does not have this backup yet: ${this.#behind}`);
     if (this.#readFromSecond !== undefined) warnings.push(`Parts had to be read from the second copy: ${this.#readFromSecond}`);
     if (this.#damaged > 0)
-      warnings.push(`${this.#damaged} files of the repository are damaged and were not copied: run \`reconsync repository verify\`.`);
+      warnings.push(`${this.#damaged} files of the repository are damaged and were not copied: run "reconsync repository verify".`);
     return warnings;
   }
 }

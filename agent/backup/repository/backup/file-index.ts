@@ -21,6 +21,10 @@ const SEPARATOR = Buffer.from(sep);
 /** Folders are written together, in bytes of their rows, so that no transaction is long. */
 const BATCH_BYTES = 4 * 1024 * 1024;
 
+/** SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN (sqlite.org/rescode.html). Extended codes carry them in the low byte. */
+const REFUSED = new Set([8, 10, 13, 14]);
+const PRIMARY_BITS = 0xff;
+
 interface FolderRow {
   root: string;
   path: PathBytes;
@@ -141,11 +145,16 @@ export class FileIndex {
     } catch (error) {
       if (!isSqlite(error)) throw error;
       this.#onLost(error.message);
-      // Another run works with it: this one goes without.
-      if (isBusy(error)) return null;
+      // Another run works with it, or its disk is full: it is as good as it was, and this run goes without.
+      if (isBusy(error) || isRefused(error)) return null;
     }
     for (const suffix of ["", "-wal", "-shm"]) rmSync(`${this.#file}${suffix}`, { force: true });
-    return openDatabase(this.#file);
+    try {
+      return openDatabase(this.#file);
+    } catch (error) {
+      if (!isSqlite(error)) throw error;
+      return null;
+    }
   }
 
   /** Undefined when the file cannot be used: from there on the run goes without it. */
@@ -189,6 +198,11 @@ function openDatabase(file: string): DatabaseSync {
 
 function isSqlite(error: unknown): error is Error {
   return error instanceof Error && "code" in error && error.code === "ERR_SQLITE_ERROR";
+}
+
+/** The operating system refuses to write, or has no room; the file itself may be whole. */
+function isRefused(error: Error): boolean {
+  return "errcode" in error && typeof error.errcode === "number" && REFUSED.has(error.errcode & PRIMARY_BITS);
 }
 
 function bufferOf(value: unknown): Buffer {

@@ -31,6 +31,8 @@ const SLICE_ENTRIES = 512;
 const REPORT_EVERY_MS = 200;
 /** A run that ends early and has no journal names what it stored, if that takes no longer. In milliseconds. */
 const LAST_INDEX_MS = 5000;
+/** A run that ends early gives its lock back, if that takes no longer: somebody waits for it to stop, and the store may be away. In milliseconds. */
+const LAST_RELEASE_MS = 5000;
 
 /**
  * Backs up files and folders into a repository. What cannot be read or changes meanwhile is reported, and never ends the run; errors of the store,
@@ -246,7 +248,7 @@ class BackupRun {
       if (fileIndex === null && sink.unindexed.length > 0 && !lost) {
         await repository.saveIndex(sink.unindexed, AbortSignal.timeout(LAST_INDEX_MS));
       }
-      await lock.release();
+      await (this.#signal.aborted ? lock.release(LAST_RELEASE_MS) : lock.release());
     } catch (error) {
       // The backup is in the store, or has failed for a reason that says more; a lock that stays is stale after half an hour.
       if (!(error instanceof AgentError) && !(error instanceof DOMException)) throw error;

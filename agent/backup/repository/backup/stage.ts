@@ -74,7 +74,8 @@ export async function prepareStage(opening: Promise<Repository>, context: StageC
     return await assemble(repository, lock, fileIndex, context);
   } catch (error) {
     fileIndex?.close();
-    await lock.release();
+    // The error says more than that of a lock, which is stale after half an hour.
+    await lock.release().catch(() => undefined);
     throw error;
   }
 }

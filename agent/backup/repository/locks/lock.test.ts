@@ -122,3 +122,14 @@ test.skipIf(resticProgram() === null)(`restic honours our locks (${SKIP_REASON} 
   const locks = await restic("list", "locks", "--no-lock");
   expect(locks.stdout.trim()).toBe(exclusive.name);
 });
+
+test("a lock in a store that does not answer is given up in time, and the error says so", async () => {
+  const made = await MadeRepository.make();
+  const lock = await made.repository.lock("shared", { onLost });
+  const { remove } = made.store;
+  made.store.remove = (_, __, signal) =>
+    new Promise((_resolve, reject) => signal?.addEventListener("abort", () => reject(signal.reason), { once: true }));
+  await expect(lock.release(20)).rejects.toMatchObject({ code: "store-unreachable", message: expect.stringContaining("half an hour old") });
+  made.store.remove = remove;
+  expect(await lockNames(made)).toEqual([lock.name]);
+});

@@ -21,6 +21,9 @@ const RETRY_MS = 30_000;
 /** A lock that could not be refreshed for so long counts as lost, well before others take it for stale. restic's own number, in milliseconds. */
 export const LOST_AFTER_MS = 22.5 * 60_000;
 
+/** A lock is given back within this, also where the store is away: one that stays is stale after half an hour. In milliseconds. */
+const RELEASE_MS = 30_000;
+
 export type LockKind = "shared" | "exclusive";
 
 export interface LockOptions {
@@ -46,7 +49,7 @@ export async function acquireLock(context: LockContext, kind: LockKind, options:
     await clock.sleep(LOOK_AGAIN_MS, signal);
     await refuseOthers(context, kind, clock, name, signal);
   } catch (error) {
-    await context.store.remove("locks", name);
+    await removeLock(context.store, name, RELEASE_MS);
     throw error;
   }
   return new RepositoryLock(context, name, exclusive, { ...options, clock });
@@ -78,11 +81,11 @@ export class RepositoryLock {
     return this.#name;
   }
 
-  /** Takes the lock away. One that cannot be removed is stale after half an hour; the error says why. */
-  async release(): Promise<void> {
+  /** Takes the lock away. One that cannot be removed, or not in time, is stale after half an hour; the error says why. */
+  async release(withinMs = RELEASE_MS): Promise<void> {
     this.#stop.abort();
     await this.#keeping;
-    await this.#context.store.remove("locks", this.#name);
+    await removeLock(this.#context.store, this.#name, withinMs);
   }
 
   async #keep(): Promise<void> {
@@ -124,6 +127,17 @@ export class RepositoryLock {
     this.#name = await writeLock(this.#context, this.#exclusive, now, signal);
     this.#refreshedAt = now;
     await store.remove("locks", old, signal);
+  }
+}
+
+async function removeLock(store: RepositoryStore, name: Id, withinMs: number): Promise<void> {
+  const bound = AbortSignal.timeout(withinMs);
+  try {
+    await store.remove("locks", name, bound);
+  } catch (error) {
+    if (!bound.aborted || error instanceof AgentError) throw error;
+    const text = `The lock on the repository could not be given back: ${store.place} did not answer within ${withinMs / 1000} s. Others pass over it when it is half an hour old.`;
+    throw new AgentError("store-unreachable", text, { cause: error, exitCode: EXIT.unavailable });
   }
 }
 

@@ -31,7 +31,7 @@ export function inTheWay(locks: readonly SeenLock[], kind: LockKind, beholder: B
     if ("damage" in seen) {
       // Nobody can tell whose it was. To read and to add is safe all the same, to remove is not.
       if (kind === "shared") continue;
-      return `The repository has a damaged lock (${seen.name}), so it cannot be told whether somebody works on it. When nobody does, remove it with "reconsync repository unlock".`;
+      return `The repository has a damaged lock (${seen.name}), so it cannot be told whether somebody works on it. When nobody does, remove it with "restic unlock --remove-all".`;
     }
     if (isStale(seen, beholder) || !(seen.lock.exclusive || kind === "exclusive")) continue;
     const { exclusive, username, hostname, pid, time } = seen.lock;

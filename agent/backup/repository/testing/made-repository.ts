@@ -24,7 +24,7 @@ export class MadeRepository {
   readonly #pending = new Map<BlobType, PackBuilder>();
   readonly #packs: IndexedPack[] = [];
 
-  private constructor(folder: string, store: LocalStore, repository: Repository) {
+  constructor(folder: string, store: LocalStore, repository: Repository) {
     this.folder = folder;
     this.path = store.folder;
     this.store = store;
