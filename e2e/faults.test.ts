@@ -62,7 +62,7 @@ describe("an agent that is killed in the middle of an upload", () => {
 });
 
 it("hands a running job back on SIGTERM and finishes it after the next start", async () => {
-  const { scene, world, guild, agent } = await underway(400);
+  const { scene, world, guild, agent } = await underway(200);
   const stopping = agent.stop("SIGTERM");
   expect(await stopping).toBe(0);
   await eventually(
@@ -90,7 +90,7 @@ it(`completes and reports a backup although the Worker is away for ${OUTAGE_S} s
 it("shows the true end although Discord answers 429 or 500 to every other call", { timeout: 240_000 }, async () => {
   const scene = await Scene.open();
   const guild = scene.guild();
-  const agent = await scene.agent(guild, "Base", [{ id: "island", folder: await scene.bigTree("world", 250) }]);
+  const agent = await scene.agent(guild, "Base", [{ id: "island", folder: await scene.bigTree("world", 120) }]);
   await scene.start(agent, guild, "island");
   scene.sandbox.faults.set([
     { every: 4, effect: { kind: "rate-limit", retryAfterSeconds: 2 } },
@@ -106,8 +106,8 @@ it("shows the true end although Discord answers 429 or 500 to every other call",
 });
 
 it("goes on in a message of the bot when the interaction's token has run out", { timeout: 240_000 }, async () => {
-  // The token is worth 14 minutes to the Worker; here Discord forgets it after 4 seconds instead.
-  const { scene, message } = await asked(300, { tokenLifeMs: 4000 });
+  // The token is worth 14 minutes to the Worker; here Discord forgets it after 2 seconds instead.
+  const { scene, message } = await asked(200, { tokenLifeMs: 2000 });
   const done = await scene.titled(/is done$/, 180_000);
   expect(done.id).not.toBe(message.id);
   const posts = scene.sandbox.calls.filter(

@@ -70,7 +70,10 @@ export async function backupCommand(id: string, options: BackupOptions, io: Io):
 function withTarget(config: HostConfig, to: string | undefined): HostConfig {
   if (to === undefined) return config;
   const store = { type: "local", folder: resolve(to) } as const;
-  return { ...config, servers: config.servers.map((server) => ({ ...server, backup: { ...server.backup, store, retention: KEEP_ALL } })) };
+  return {
+    ...config,
+    servers: config.servers.map((server) => ({ ...server, backup: { ...server.backup, store, mirror: undefined, retention: KEEP_ALL } })),
+  };
 }
 
 async function makeBackup(host: Host, server: ServerConfig, { note }: BackupOptions, log: Logger, io: Io): Promise<BackupResult> {

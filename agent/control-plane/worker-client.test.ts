@@ -45,6 +45,21 @@ describe("the client of the Worker", () => {
     expect([worker.tokensIssued, worker.tokensRefused]).toEqual([2, 1]);
   });
 
+  test("gives its token to clients with a protocol of their own, and another one when that was not taken", async () => {
+    const { worker, plane, identity } = await enrolled();
+    expect(plane.origin).toBe(worker.origin);
+    const first = await plane.authorization(false);
+    expect(first).toMatch(/^Bearer ./);
+    expect(await plane.authorization(false)).toBe(first);
+    worker.dropTokens();
+    const second = await plane.authorization(true);
+    expect(second).not.toBe(first);
+    expect(await plane.authorization(false)).toBe(second);
+    expect(worker.tokensIssued).toBe(2);
+    identity.revoke(identity.get()?.host ?? "", Date.now());
+    await expect(new WorkerClient({ identity, clock: systemClock }).authorization(false)).rejects.toMatchObject({ code: "host-revoked" });
+  });
+
   test("a token that is refused again and again ends as the Worker's answer", async () => {
     const { worker, plane } = await enrolled();
     worker.fault = ({ path }) => (path === asked.path ? refused(401, "token-expired") : undefined);

@@ -39,7 +39,7 @@ async function typeBackup(page: Page, server: string): Promise<void> {
 it("lets a person back up a server from the page, watch it, and cancel a second run", async () => {
   const scene = await Scene.open();
   const guild = scene.guild();
-  const world = await scene.bigTree("world", 300);
+  const world = await scene.bigTree("world", 200);
   const agent = await scene.agent(guild, "Basement", [{ id: "island", name: "The Island", folder: world }]);
   await scene.start(agent, guild, "island");
   const page = await open(scene, "admin");

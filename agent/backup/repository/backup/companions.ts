@@ -39,6 +39,18 @@ export function companionsIn(listing: Listing): Map<number, number[]> {
   return found;
 }
 
+/**
+ * Of names that were gone when they were looked at: those that people should hear of. A journal that SQLite has taken away beside its database is
+ * none: with it a transaction ended, and what it held is in the database, or was rolled back there.
+ */
+export function worthTelling(gone: readonly Buffer[], listing: Listing): Buffer[] {
+  return gone.filter((name) => {
+    const base = databaseOf(name);
+    const database = base === null ? -1 : listing.find(base);
+    return database < 0 || listing.type(database) !== "file";
+  });
+}
+
 /** The files beside an entry that hold content are the same in two listings. */
 export function sameCompanions(now: Listing, entries: readonly number[], before: Listing, entriesBefore: readonly number[]): boolean {
   const holding = entries.filter((entry) => holdsContent(now.name(entry)));

@@ -4,6 +4,7 @@ import { errorCode } from "../../error-code.ts";
 import type { PathFilter } from "../../globs.ts";
 import { archiveOfPartial } from "../../names.ts";
 import { missing } from "../../walk.ts";
+import { worthTelling } from "./companions.ts";
 import { isCopiesFolder } from "./copies.ts";
 import { Folder } from "./folder.ts";
 import { type Listing, ListingBuilder } from "./listing.ts";
@@ -54,6 +55,7 @@ export class Walker {
   async #look(folder: Folder): Promise<void> {
     const { signal } = this.#options;
     const names = this.#names(folder);
+    const gone: Buffer[] = [];
     for (const name of names) {
       this.#looked += 1;
       if (this.#looked % SLICE_ENTRIES === 0) {
@@ -64,12 +66,16 @@ export class Walker {
       if (wanted === "no") continue;
       const path = childPath(folder.path, name);
       const stats = this.#stats(path);
-      if (stats === null) continue;
+      if (stats === undefined) gone.push(name);
+      if (stats === undefined || stats === null) continue;
       if (!stats.isDirectory() && wanted === "folder") continue;
       if (stats.isDirectory() && this.#options.excluded.has(folderKey(stats))) continue;
       this.#builder.add(name, stats);
     }
     folder.listing = this.#builder.finish();
+    for (const name of worthTelling(gone, folder.listing)) {
+      this.#options.problems.add("vanished", childPath(folder.path, name), "it was gone when it was looked at");
+    }
     folder.pending += subfoldersOf(folder).length;
   }
 
@@ -96,12 +102,11 @@ export class Walker {
     return filter.mayContain(path) ? "folder" : "no";
   }
 
-  #stats(path: PathBytes): BigIntStats | null {
+  /** Undefined: it is gone. Null: it cannot be looked at, which is told. */
+  #stats(path: PathBytes): BigIntStats | null | undefined {
     const { problems } = this.#options;
     try {
-      const stats = lstatSync(systemPath(path), { bigint: true, throwIfNoEntry: false });
-      if (stats === undefined) problems.add("vanished", path, "it was gone when it was looked at");
-      return stats ?? null;
+      return lstatSync(systemPath(path), { bigint: true, throwIfNoEntry: false });
     } catch (error) {
       const { reason, detail } = missing(path.toString("utf8"), error);
       problems.add(reason, path, `it cannot be looked at${detail === undefined ? "" : ` (${detail})`}`);

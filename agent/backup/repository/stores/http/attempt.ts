@@ -18,6 +18,8 @@ export interface HttpRequest {
   answerBytesMax?: number;
   /** It can be made with other credentials when these are not taken. */
   renewable?: boolean;
+  /** What an answer means whose status alone does not tell: it may be another one `later`, or our body was `damaged` on its way. */
+  judge?: (answer: HttpAnswer) => "later" | "damaged" | undefined;
 }
 
 export interface HttpAnswer {

@@ -60,9 +60,11 @@ export class HttpClient {
           unauthorized = true;
           continue;
         }
+        const word = request.judge?.(result);
         // A service that checks the hash says so when a body was damaged on its way.
-        const resend = status === 400 && request.body !== undefined && damaged++ < DAMAGED_MAX;
-        if (!resend && !isPassing(status)) return result;
+        const isDamaged = word === "damaged" || (status === 400 && request.body !== undefined);
+        const resend = isDamaged && damaged++ < DAMAGED_MAX;
+        if (!resend && word !== "later" && !isPassing(status)) return result;
       }
       const what = "status" in result ? toldBy(result) : result.failure;
       const asked = "status" in result ? retryAfterMs(result.headers.get("retry-after"), clock.now()) : 0;

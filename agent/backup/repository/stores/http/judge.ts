@@ -43,13 +43,17 @@ export function toldBy({ status, headers, body }: HttpAnswer): string {
   return plain === "" ? `HTTP ${status}` : `HTTP ${status}: ${plain}`;
 }
 
-/** The `message` of our Worker's refusals, or the `<Message>` of S3's. */
+/** Where services put their words: our Worker; Dropbox; its OAuth server. */
+const MESSAGES = ["message", "error_summary", "error_description"];
+
+/** What a service says in its own field for it, or in the `<Message>` of S3. */
 function messageIn(text: string): string | undefined {
   const xml = /<Message>([^<]*)<\/Message>/.exec(text)?.[1];
   if (xml !== undefined) return xml;
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null && "message" in value && typeof value.message === "string") return value.message;
+    if (typeof value !== "object" || value === null) return undefined;
+    return MESSAGES.map((name) => (value as Record<string, unknown>)[name]).find((words) => typeof words === "string");
   } catch {
     // Not JSON: the text itself is the message.
   }
