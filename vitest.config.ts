@@ -9,8 +9,8 @@ const node = { environment: "node", pool: "forks" } as const;
 
 export default defineConfig({
   test: {
-    // One of two cores would be left idle: most of the time goes by waiting for processes, sockets and timers.
-    maxWorkers: 2,
+    // Of two cores a fifth would be left idle with two: much of the time goes by waiting for processes, sockets and timers.
+    maxWorkers: 3,
     projects: [
       {
         plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" }, miniflare: { bindings: { ...TEST_BINDINGS, ...SEEDS } } })],

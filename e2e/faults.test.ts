@@ -90,7 +90,7 @@ it(`completes and reports a backup although the Worker is away for ${OUTAGE_S} s
 it("shows the true end although Discord answers 429 or 500 to every other call", { timeout: 240_000 }, async () => {
   const scene = await Scene.open();
   const guild = scene.guild();
-  const agent = await scene.agent(guild, "Base", [{ id: "island", folder: await scene.bigTree("world", 120) }]);
+  const agent = await scene.agent(guild, "Base", [{ id: "island", folder: await scene.bigTree("world", 250) }]);
   await scene.start(agent, guild, "island");
   scene.sandbox.faults.set([
     { every: 4, effect: { kind: "rate-limit", retryAfterSeconds: 2 } },

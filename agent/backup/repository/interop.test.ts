@@ -11,7 +11,7 @@ const LONG = process.env.RECONSYNC_LONG === "1";
 const FIRST_SEED = Number(process.env.RECONSYNC_SEED ?? 20261122);
 const TREES = LONG ? 30 : 1;
 /** Snapshots of each tree. */
-const HISTORY = LONG ? 4 : 3;
+const HISTORY = LONG ? 4 : 2;
 
 describe.skipIf(resticProgram() === null)(`with the real restic${resticProgram() === null ? ` (${SKIP_REASON})` : ""}`, () => {
   const seeds = Array.from({ length: TREES }, (_, at) => FIRST_SEED + at);

@@ -1,6 +1,6 @@
 import { homedir, userInfo } from "node:os";
 import { AgentError, EXIT } from "../../../errors.ts";
-import type { DropboxCredentials } from "./dropbox.ts";
+import type { DropboxCredentials } from "./dropbox/calls.ts";
 import type { HttpOptions } from "./http/client.ts";
 import { LocalStore } from "./local.ts";
 import type { Pace } from "./pace.ts";

@@ -29,9 +29,7 @@ export function tagsOf(body: unknown): string {
   while (at !== undefined && tags.length < DEPTH_MAX) {
     const tag = fieldOf(at, ".tag");
     if (typeof tag === "string") tags.push(tag);
-    const inner: unknown = (typeof tag === "string" ? fieldOf(at, tag) : undefined) ?? fieldOf(at, "reason");
-    if (typeof tag !== "string" && inner === undefined) break;
-    at = inner;
+    at = (typeof tag === "string" ? fieldOf(at, tag) : undefined) ?? fieldOf(at, "reason");
   }
   return tags.join("/");
 }
@@ -50,17 +48,20 @@ function fieldOf(value: unknown, name: string): unknown {
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>)[name] : undefined;
 }
 
+/** Words of its OAuth server for a grant, a key or a secret that is no good (RFC 6749 section 5.2). */
+const NO_GRANT = /^(?:invalid_grant|invalid_client|unauthorized_client)/;
+
 /** What a refusal means, as the stores' error codes have it. @param what names the file or the folder */
 export function dropboxRefusal({ tags, answer }: Refused, place: string, what: string): AgentError {
-  const told = toldBy(answer);
+  const told = tags === "" ? toldBy(answer) : tags;
   if (FULL.test(tags)) {
     return new AgentError("store-full", `${place} has no space for ${what} (${told}). Free some at Dropbox, then try again.`);
   }
-  if (answer.status === 401 || tags.startsWith("invalid_grant") || NO_RIGHT.test(tags)) {
+  if (answer.status === 401 || NO_GRANT.test(tags) || NO_RIGHT.test(tags)) {
     const text = `${place} does not let us do this for ${what} (${told}). Give the app a valid token, with the right to read and write files.`;
     return new AgentError("store-refused", text, { exitCode: EXIT.refused });
   }
-  if (tags.startsWith("content_hash_mismatch")) {
+  if (tags === "content_hash_mismatch") {
     return new AgentError("store-failed", `${what} arrives damaged at ${place}, each time. Check the network and this host's memory.`);
   }
   if (answer.status !== 409) return refusalOf(answer, place, what);

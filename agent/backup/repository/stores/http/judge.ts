@@ -43,8 +43,8 @@ export function toldBy({ status, headers, body }: HttpAnswer): string {
   return plain === "" ? `HTTP ${status}` : `HTTP ${status}: ${plain}`;
 }
 
-/** Where services put their words: our Worker; Dropbox; its OAuth server. */
-const MESSAGES = ["message", "error_summary", "error_description"];
+/** Where services put their words: our Worker; Dropbox. */
+const MESSAGES = ["message", "error_summary"];
 
 /** What a service says in its own field for it, or in the `<Message>` of S3. */
 function messageIn(text: string): string | undefined {
