@@ -28,7 +28,7 @@ export async function measureZip({ folder, say, signal }: Context): Promise<Row[
   await makeDemoWorld(world);
   await buildAgent();
   const into = join(folder, "archives");
-  const backup = { profile_globs: false, include: ["**"], store: { type: "local", folder: into } };
+  const backup = { format: "zip", profile_globs: false, include: ["**"], store: { type: "local", folder: into } };
   const config = { servers: [{ id: SERVER, game: "minecraft-java", folder: world, backup }] };
   const agent = await AgentProcess.prepare({ folder: join(folder, "agent"), config });
   const byUs = () => timed(into, () => agent.command("backup", SERVER, "--to", into));

@@ -19,7 +19,11 @@ test("shows the key as text and as QR code, and warns until a copy is put away",
   const { state, run } = await site();
   const { key } = recoveryKey(state);
   const shown = await run();
-  expect(shown).toMatchObject({ code: 0, out: expect.stringContaining(`    ${key}\n`), err: expect.stringContaining("recovery-key --saved") });
+  expect(shown).toMatchObject({
+    code: 0,
+    out: expect.stringContaining(`    ${key}\n`),
+    err: expect.stringContaining("recovery-key --saved"),
+  });
   // 27 rows of modules, two in each line of half blocks.
   expect(shown.out.split("\n").filter((line) => /[█▀▄]/.test(line))).toHaveLength(14);
   expect(await run("--saved")).toMatchObject({ code: 0, err: "" });

@@ -7,7 +7,7 @@ import { configThere, fileMissing } from "./errors.ts";
 import { partOf, rangeHeader } from "./http/part.ts";
 import { checkName, isNameOf, nameIn, pathOf } from "./names.ts";
 import { FILE_BYTES_MAX, resolveRange } from "./ranges.ts";
-import { type ByteRange, CONFIG_NAME, type FileInfo, type FileType, type RepositoryStore } from "./store.ts";
+import { type ByteRange, CONFIG_NAME, FILE_TYPES, type FileInfo, type FileType, type RepositoryStore } from "./store.ts";
 
 /** Dropbox asks apps to write one file at a time in one folder (its Performance Guide), and answers 429 to those that do not; two keep the line busy. */
 const PARALLEL = 2;
@@ -34,13 +34,13 @@ export class DropboxStore implements RepositoryStore {
   }
 
   async create(signal?: AbortSignal): Promise<void> {
-    if (this.#folder === "") {
-      await this.#firstPage({ path: "", limit: 1 }, signal);
-      return;
+    // Those above them are made with them. Those of packs are made with the first pack in each: restic does not miss them.
+    for (const type of FILE_TYPES) {
+      if (type === "config") continue;
+      const path = `${this.#folder}/${type}`;
+      const made = await this.#calls.call((client, more) => client.filesCreateFolderV2({ path }, more), signal);
+      if ("refused" in made && made.refused.tags !== "path/conflict/folder") throw this.#refusal(made.refused, `folder of ${type}`);
     }
-    // Those above it are made with it.
-    const made = await this.#calls.call((client, more) => client.filesCreateFolderV2({ path: this.#folder }, more), signal);
-    if ("refused" in made && made.refused.tags !== "path/conflict/folder") throw this.#refusal(made.refused, "new folder");
   }
 
   async read(type: FileType, name: string, range?: ByteRange, signal?: AbortSignal): Promise<Buffer> {

@@ -80,7 +80,8 @@ export class DropboxCalls {
       signal?.throwIfAborted();
       await this.#token(signal);
       const { result } = await work(client, { signal, extraHeaders: more.headers });
-      if (answer === undefined || typeof result !== "object" || result === null) throw this.failed("it answers with something else than JSON");
+      if (answer === undefined || typeof result !== "object" || result === null)
+        throw this.failed("it answers with something else than JSON");
       return { result, answer };
     } catch (error) {
       signal?.throwIfAborted();

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { contentHashOf } from "../dropbox.ts";
+import { contentHashOf } from "../dropbox/content-hash.ts";
 import { LocalHttp } from "./local-http.ts";
 
 /** Smaller than Dropbox's, so that listings have pages. */
@@ -63,29 +63,29 @@ export class DropboxServer {
 
   #answer(call: string, args: Record<string, unknown>, body: Buffer, request: IncomingMessage): Answer {
     if (call === "oauth2/token") return this.#renew(args);
-    if (!this.valid.has(request.headers.authorization?.replace(/^Bearer /, "") ?? "")) {
-      return { status: 401, body: { error_summary: "expired_access_token/..", error: { ".tag": "expired_access_token" } } };
-    }
+    const [, token = ""] = /^Bearer (.+)$/.exec(request.headers.authorization ?? "") ?? [];
+    if (!this.valid.has(token)) return problem({ ".tag": "expired_access_token" }, 401);
     const path = String(args.path ?? "");
     switch (call) {
       case "files/create_folder_v2":
-        if (this.folders.has(path)) return problem("path/conflict/folder/..");
-        this.folders.add(path);
+        if (this.files.has(path)) return problem(atPath("path", CONFLICT_FILE));
+        if (this.folders.has(path)) return problem(atPath("path", { ".tag": "conflict", conflict: { ".tag": "folder" } }));
+        this.#makeFolders(`${path}/`);
         return { status: 200, body: { metadata: { name: path, path_lower: path.toLowerCase() } } };
       case "files/upload":
         return this.#upload(path, args, body);
       case "files/download":
         return this.#download(path, request.headers.range);
       case "files/get_metadata":
-        return this.files.has(path) ? { status: 200, body: this.#metadata(path) } : problem("path/not_found/..");
+        return this.files.has(path) ? { status: 200, body: this.#metadata(path) } : problem(atPath("path", NOT_FOUND));
       case "files/delete_v2":
-        if (!this.files.delete(path)) return problem("path_lookup/not_found/..");
+        if (!this.files.delete(path)) return problem(atPath("path_lookup", NOT_FOUND));
         return { status: 200, body: { metadata: { ".tag": "file", name: path } } };
       case "files/list_folder":
         return this.#page(path, args.recursive === true, "", Number(args.limit));
       case "files/list_folder/continue": {
-        const [folder = "", recursive = "", after = ""] = String(args.cursor).split("|");
-        return this.#page(folder, recursive === "true", after, PAGE_ENTRIES);
+        const [folder = "", recursive = "", after] = String(args.cursor).split("|");
+        return after === undefined ? problem({ ".tag": "reset" }) : this.#page(folder, recursive === "true", after, PAGE_ENTRIES);
       }
       default:
         return { status: 400, body: `Unknown API function: ${call}` };
@@ -104,19 +104,27 @@ export class DropboxServer {
   }
 
   #upload(path: string, args: Record<string, unknown>, body: Buffer): Answer {
-    if (args.content_hash !== contentHashOf(body)) return problem("content_hash_mismatch/..");
+    if (args.content_hash !== contentHashOf(body)) return problem({ ".tag": "content_hash_mismatch" });
     const there = this.files.get(path);
-    // With the mode `add`, the same content is no conflict.
-    if (there !== undefined) return there.equals(body) ? { status: 200, body: this.#metadata(path) } : problem("path/conflict/file/..");
+    // In any mode, the same content is no conflict.
+    if (there?.equals(body) === true) return { status: 200, body: this.#metadata(path) };
+    const { ".tag": tag, update } = args.mode as { ".tag": string; update?: string };
+    if (there !== undefined && (tag !== "update" || update !== revOf(there))) return problem(notWritten(CONFLICT_FILE));
     const used = [...this.files.values()].reduce((sum, { length }) => sum + length, 0);
-    if (used + body.length > this.quota) return problem("path/insufficient_space/..");
+    if (used - (there?.length ?? 0) + body.length > this.quota) return problem(notWritten({ ".tag": "insufficient_space" }));
     this.files.set(path, body);
+    this.#makeFolders(path);
     return { status: 200, body: this.#metadata(path) };
+  }
+
+  /** Those that a path lies in. */
+  #makeFolders(path: string): void {
+    for (let at = path.indexOf("/", 1); at > 0; at = path.indexOf("/", at + 1)) this.folders.add(path.slice(0, at));
   }
 
   #download(path: string, range: string | undefined): Answer {
     const bytes = this.files.get(path);
-    if (bytes === undefined) return problem("path/not_found/..");
+    if (bytes === undefined) return problem(atPath("path", NOT_FOUND));
     const headers = { "dropbox-api-result": JSON.stringify(this.#metadata(path)), "content-type": "application/octet-stream" };
     if (range === undefined) return { status: 200, body: bytes, headers };
     const [, first = "", last = ""] = /^bytes=(\d+)-(\d*)$/.exec(range) ?? [];
@@ -130,32 +138,54 @@ export class DropboxServer {
   }
 
   #page(folder: string, recursive: boolean, after: string, limit: number): Answer {
-    const below = [...this.files.keys()].filter((path) => path.startsWith(`${folder}/`));
-    if (below.length === 0 && folder !== "" && !this.folders.has(folder)) return problem("path/not_found/..");
+    if (folder !== "" && !this.folders.has(folder)) return problem(atPath("path", NOT_FOUND));
+    const below = [...this.files.keys(), ...this.folders].filter((path) => path.startsWith(`${folder}/`));
     const wanted = below.filter((path) => (recursive || !path.slice(folder.length + 1).includes("/")) && path > after).sort();
     const page = wanted.slice(0, Math.min(limit, PAGE_ENTRIES));
     const has_more = wanted.length > page.length;
-    return {
-      status: 200,
-      body: { entries: page.map((path) => this.#metadata(path)), cursor: `${folder}|${recursive}|${page.at(-1) ?? ""}`, has_more },
-    };
+    const cursor = `${folder}|${recursive}|${page.at(-1) ?? ""}`;
+    return { status: 200, body: { entries: page.map((path) => this.#metadata(path)), cursor, has_more } };
   }
 
   #metadata(path: string) {
-    const bytes = this.files.get(path) ?? Buffer.alloc(0);
     const name = path.slice(path.lastIndexOf("/") + 1);
-    return {
-      ".tag": "file",
-      name,
-      path_lower: path.toLowerCase(),
-      path_display: path,
-      size: bytes.length,
-      content_hash: contentHashOf(bytes),
-    };
+    const names = { name, path_lower: path.toLowerCase(), path_display: path };
+    const bytes = this.files.get(path);
+    if (bytes === undefined) return { ".tag": "folder", ...names };
+    return { ".tag": "file", ...names, size: bytes.length, rev: revOf(bytes), content_hash: contentHashOf(bytes) };
   }
 }
 
+/** A member of one of Dropbox's unions. */
+interface Tagged {
+  ".tag": string;
+  [field: string]: unknown;
+}
+
+const NOT_FOUND: Tagged = { ".tag": "not_found" };
+const CONFLICT_FILE: Tagged = { ".tag": "conflict", conflict: { ".tag": "file" } };
+
+function revOf(bytes: Buffer): string {
+  return contentHashOf(bytes).slice(0, 20);
+}
+
+/** LookupError or WriteError below the tag of an endpoint's error. */
+function atPath(tag: "path" | "path_lookup", inner: Tagged): Tagged {
+  return { ".tag": tag, [tag]: inner };
+}
+
+/** UploadError: the one whose inner error has another name. */
+export function notWritten(reason: Tagged): Tagged {
+  return { ".tag": "path", reason, upload_session_id: "AAAAAAAAAAAAAAAAAAAAAA" };
+}
+
 /** An error of one endpoint, in Dropbox's own shape. */
-export function problem(summary: string): Answer {
-  return { status: 409, body: { error_summary: summary, error: { ".tag": summary.split("/")[0] } } };
+export function problem(error: Tagged, status = 409): Answer {
+  return { status, body: { error_summary: `${error[".tag"]}/...`, error } };
+}
+
+/** A limit that was met, with what Dropbox calls it. */
+export function limited(reason: "too_many_requests" | "too_many_write_operations", seconds: number): Answer {
+  const body = { error_summary: `${reason}/..`, error: { reason: { ".tag": reason }, retry_after: seconds } };
+  return { status: 429, body, headers: { "retry-after": String(seconds) } };
 }
