@@ -1,15 +1,15 @@
-import { randomBytes } from "node:crypto";
 import { posix } from "node:path";
 import { type Clock, systemClock } from "../../../clock.ts";
 import { AgentError, EXIT } from "../../../errors.ts";
 import { atOnce } from "../at-once.ts";
-import { configThere, fileMissing } from "./errors.ts";
+import { fileMissing } from "./errors.ts";
 import { backoffMs } from "./http/judge.ts";
 import { isNameOf, nameIn, pathOf } from "./names.ts";
 import { sleep } from "./pace.ts";
 import { resolveRange, tooShort } from "./ranges.ts";
 import { SFTP_STATUS, type SftpCalls, statusOf } from "./sftp/calls.ts";
 import { connect, type SftpConnection, type SftpLogin } from "./sftp/connection.ts";
+import { SftpWriter } from "./sftp/writer.ts";
 import { type ByteRange, CONFIG_NAME, FILE_TYPES, type FileInfo, type FileType, type RepositoryStore } from "./store.ts";
 
 /** restic's own default for this kind of store (its documentation, `sftp.connections`). */
@@ -19,7 +19,6 @@ const TRIES_MAX = 8;
 const DATA_FOLDERS = Array.from({ length: 256 }, (_, n) => n.toString(16).padStart(2, "0"));
 /** Folders that are made without waiting for each other: the way there and back is what takes the time. */
 const FOLDERS_AT_ONCE = 16;
-const FILE_MODE = 0o400;
 
 export interface SftpOptions {
   clock?: Clock;
@@ -36,6 +35,7 @@ export class SftpStore implements RepositoryStore {
   readonly #login: SftpLogin;
   readonly #folder: string;
   readonly #options: SftpOptions;
+  readonly #writer: SftpWriter;
   #connection: SftpConnection | undefined;
   #connecting: Promise<SftpConnection> | undefined;
 
@@ -45,6 +45,7 @@ export class SftpStore implements RepositoryStore {
     this.#folder = folder;
     this.#options = options;
     this.place = `sftp://${login.user}@${login.host}:${login.port}/${folder}`;
+    this.#writer = new SftpWriter(folder, this.place);
   }
 
   create(signal?: AbortSignal): Promise<void> {
@@ -94,77 +95,18 @@ export class SftpStore implements RepositoryStore {
       // What an earlier try could not take away, since its connection was lost.
       if (left !== undefined) await calls.remove(left);
       const there = await calls.sizeOf(path);
-      if (there !== null && (await this.#isSame(calls, type, path, there, bytes))) return;
-      const unfinished = `${path}-tmp-${randomBytes(6).toString("hex")}`;
+      if (there !== null && (await this.#writer.isSame(calls, type, path, there, bytes))) return;
+      const unfinished = this.#writer.unfinished(path);
       left = unfinished;
       try {
-        await this.#writeWhole(calls, unfinished, bytes);
+        await this.#writer.writeWhole(calls, unfinished, bytes);
         signal?.throwIfAborted();
-        await this.#place(calls, type, unfinished, path, bytes);
+        await this.#writer.place(calls, type, unfinished, path, bytes);
       } catch (error) {
         await calls.remove(unfinished);
         throw error;
       }
     });
-  }
-
-  async #writeWhole(calls: SftpCalls, path: string, bytes: Uint8Array): Promise<void> {
-    let handle: Buffer;
-    try {
-      handle = await calls.open(path, "wx", FILE_MODE);
-    } catch (error) {
-      if (statusOf(error) !== SFTP_STATUS.missing || (await calls.sizeOf(this.#folder)) === null) throw error;
-      // Whoever made the repository may not have made every folder.
-      await calls.makeFolder(posix.dirname(posix.dirname(path)));
-      await calls.makeFolder(posix.dirname(path));
-      handle = await calls.open(path, "wx", FILE_MODE);
-    }
-    try {
-      if (bytes.length > 0) await calls.write(handle, bytes);
-      await calls.sync(handle);
-    } catch (error) {
-      if (statusOf(error) === SFTP_STATUS.failure) throw await this.#full(calls, bytes.length, error);
-      throw error;
-    } finally {
-      await calls.close(handle);
-    }
-  }
-
-  async #place(calls: SftpCalls, type: FileType, unfinished: string, path: string, bytes: Uint8Array): Promise<void> {
-    try {
-      await calls.rename(unfinished, path);
-    } catch (error) {
-      const there = statusOf(error) === SFTP_STATUS.failure ? await calls.sizeOf(path) : null;
-      if (there === null) throw error;
-      if (await this.#isSame(calls, type, path, there, bytes)) await calls.remove(unfinished);
-      else await calls.replace(unfinished, path);
-    }
-  }
-
-  /**
-   * Whether a file that is there is what would be written.
-   * @throws AgentError `store-refused` for another config
-   */
-  async #isSame(calls: SftpCalls, type: FileType, path: string, size: number, bytes: Uint8Array): Promise<boolean> {
-    if (type !== "config") return size === bytes.length;
-    const there = Buffer.alloc(size);
-    const handle = await calls.open(path, "r");
-    try {
-      // A first try may have arrived whose answer was lost.
-      if (size > 0) await calls.read(handle, there, 0);
-    } finally {
-      await calls.close(handle);
-    }
-    if (Buffer.compare(there, bytes) !== 0) throw configThere(this.place);
-    return true;
-  }
-
-  /** SFTP has no word for a full disk. */
-  async #full(calls: SftpCalls, bytes: number, cause: unknown): Promise<unknown> {
-    const free = await calls.freeBytes(this.#folder);
-    if (free === null || free > bytes) return cause;
-    const text = `There is no space left for the repository at ${this.place}. Free some, then try again; what it held before is untouched.`;
-    return new AgentError("store-full", text, { cause });
   }
 
   stat(type: FileType, name: string, signal?: AbortSignal): Promise<FileInfo | null> {

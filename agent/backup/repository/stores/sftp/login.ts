@@ -4,7 +4,7 @@ import ssh2 from "ssh2";
 import { AgentError, EXIT } from "../../../../errors.ts";
 import { errorCode } from "../../../error-code.ts";
 import type { SftpLogin } from "./connection.ts";
-import { knownKeys } from "./known-hosts.ts";
+import { type HostTrust, knownKeys, parseFingerprints } from "./known-hosts.ts";
 
 export interface SftpPlace {
   /** Absent: the account that we run as. */
@@ -16,7 +16,7 @@ export interface SftpPlace {
 }
 
 const PORT_DEFAULT = 22;
-/** As `ssh` tries them (its manual, IdentityFile). */
+/** As `ssh` tries them (its manual, IdentityFile), without those of a security key. */
 const IDENTITIES = ["id_ed25519", "id_ecdsa", "id_rsa"];
 
 /** Reads what follows `sftp:` as restic writes it: `USER@HOST:FOLDER` or `//USER@HOST:PORT/FOLDER`, there `//FOLDER` is absolute. Null: it is neither. */
@@ -42,31 +42,46 @@ export interface LoginSources {
 }
 
 /**
- * Everything that is needed to log in: a key of the account's `.ssh` folder or of RECONSYNC_SFTP_KEY_FILE, an ssh-agent, a password in
- * RECONSYNC_SFTP_PASSWORD, and the hosts that the account knows.
+ * Everything that is needed to log in: the keys of the account's `.ssh` folder or the one of RECONSYNC_SFTP_KEY_FILE, an ssh-agent, a password in
+ * RECONSYNC_SFTP_PASSWORD; and how the host is known: by the account's known hosts, or by fingerprints in RECONSYNC_SFTP_HOST_KEY.
  * @throws AgentError `store-credentials-missing`
  */
 export async function loginFor(place: SftpPlace, { env, home, username }: LoginSources): Promise<SftpLogin> {
   const folder = join(home, ".ssh");
   const files = env.RECONSYNC_SFTP_KEY_FILE ? [env.RECONSYNC_SFTP_KEY_FILE] : IDENTITIES.map((name) => join(folder, name));
-  const found = await firstOf(files);
   const passphrase = env.RECONSYNC_SFTP_KEY_PASSPHRASE || undefined;
   // An empty variable is none.
   const password = env.RECONSYNC_SFTP_PASSWORD || undefined;
   const agent = env.SSH_AUTH_SOCK || undefined;
-  const why = found === undefined ? undefined : unreadable(found, passphrase);
-  const privateKey = why === undefined ? found : undefined;
-  if (privateKey === undefined && password === undefined && agent === undefined) {
-    const text =
+  const found = await allOf(files);
+  const problems = found.map((key) => unreadable(key, passphrase));
+  const privateKeys = found.filter((_, at) => problems[at] === undefined);
+  if (privateKeys.length === 0 && password === undefined && agent === undefined) {
+    const why = problems.find((problem) => problem !== undefined);
+    throw missing(
       why === undefined
         ? `There is no key for ${place.host}. Make one with ssh-keygen, or name one in RECONSYNC_SFTP_KEY_FILE.`
-        : `The key for ${place.host} cannot be read (${why}). Give its passphrase in RECONSYNC_SFTP_KEY_PASSPHRASE, or use an ssh-agent.`;
-    throw new AgentError("store-credentials-missing", text, { exitCode: EXIT.usage });
+        : `The key for ${place.host} cannot be read (${why}). Give its passphrase in RECONSYNC_SFTP_KEY_PASSPHRASE, or use an ssh-agent.`,
+    );
   }
-  const known = await Promise.all([join(folder, "known_hosts"), "/etc/ssh/ssh_known_hosts"].map((path) => firstOf([path])));
-  const text = known.map((bytes) => bytes?.toString("utf8") ?? "").join("\n");
   const { host, port, user = username } = place;
-  return { host, port, user, privateKey, passphrase, password, agent, hostKeys: knownKeys(text, host, port) };
+  const known = await allOf([join(folder, "known_hosts"), "/etc/ssh/ssh_known_hosts"]);
+  const trust = trustOf(knownKeys(known.map((bytes) => bytes.toString("utf8")).join("\n"), host, port), env.RECONSYNC_SFTP_HOST_KEY);
+  return { host, port, user, privateKeys, passphrase, password, agent, trust };
+}
+
+/** Fingerprints that were given are all by which the host is known. A revoked key stays revoked. */
+function trustOf({ keys, revoked }: Pick<HostTrust, "keys" | "revoked">, given: string | undefined): HostTrust {
+  if (!given) return { keys, revoked, fingerprints: [] };
+  const fingerprints = parseFingerprints(given);
+  if (fingerprints !== null && fingerprints.length > 0) return { keys: [], revoked, fingerprints };
+  throw missing(
+    "RECONSYNC_SFTP_HOST_KEY is no fingerprint. Give it as this command shows it on that host: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub, such as SHA256:…",
+  );
+}
+
+function missing(text: string): AgentError {
+  return new AgentError("store-credentials-missing", text, { exitCode: EXIT.usage });
 }
 
 /** Why a private key cannot be used: it is none, or its passphrase is missing or wrong. */
@@ -75,13 +90,15 @@ function unreadable(key: Buffer, passphrase: string | undefined): string | undef
   return parsed instanceof Error ? parsed.message : undefined;
 }
 
-async function firstOf(paths: readonly string[]): Promise<Buffer | undefined> {
+/** Those of the files that are there. */
+async function allOf(paths: readonly string[]): Promise<Buffer[]> {
+  const found: Buffer[] = [];
   for (const path of paths) {
     try {
-      return await readFile(path);
+      found.push(await readFile(path));
     } catch (error) {
       if (errorCode(error) !== "ENOENT") throw error;
     }
   }
-  return undefined;
+  return found;
 }

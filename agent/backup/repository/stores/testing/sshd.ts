@@ -35,8 +35,8 @@ export interface Sshd {
   stop(): Promise<void>;
 }
 
-/** OpenSSH's real server on loopback, for this account, with keys of its own. */
-export async function startSshd(): Promise<Sshd> {
+/** OpenSSH's real server on loopback, for this account, with keys of its own. @param more lines of its config */
+export async function startSshd(more: readonly string[] = []): Promise<Sshd> {
   const { path, remove } = await temporaryFolder();
   for (const name of ["host", "user"]) execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(path, name)]);
   await writeFile(join(path, "authorized"), await readFile(join(path, "user.pub")));
@@ -54,6 +54,7 @@ export async function startSshd(): Promise<Sshd> {
     "PermitRootLogin prohibit-password",
     "MaxStartups 100",
     "Subsystem sftp internal-sftp",
+    ...more,
   ];
   await writeFile(join(path, "config"), `${lines.join("\n")}\n`);
   // sshd as root wants this folder, which the system makes when it starts its own.
