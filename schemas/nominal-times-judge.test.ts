@@ -9,7 +9,7 @@ import { randomBelow } from "./testing/random.ts";
 
 const DAY = 24 * 60 * 60_000;
 const SEED = Number(process.env.RECONSYNC_SEED ?? 20261122);
-const ROUNDS = process.env.RECONSYNC_LONG === "1" ? 300 : 30;
+const ROUNDS = process.env.RECONSYNC_LONG === "1" ? 300 : 15;
 const MINUTE = 60_000;
 const ZONES = [
   ...["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "Pacific/Apia", "America/Havana", "Asia/Tehran"],

@@ -48,6 +48,16 @@ export async function startDemo(options: DemoOptions, say: (line: string) => voi
     await rename(unfinished, world);
   }
   const game = await startGame(options.folder);
+  try {
+    return await connect(options, world, game);
+  } catch (error) {
+    // Whoever started us waits for all that holds our output.
+    game.process.kill();
+    throw error;
+  }
+}
+
+async function connect(options: DemoOptions, world: string, game: Game): Promise<Demo> {
   const stack = await startStack({ folder: options.folder, ports: options.ports, keep: true });
   const [guild] = stack.sandbox.guilds;
   if (guild === undefined) throw new Error("the sandbox has no guild");

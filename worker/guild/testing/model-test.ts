@@ -7,7 +7,7 @@ import { stepsOf } from "./model-steps.ts";
 const { FUZZ_SEED, LONG } = env as Env & { FUZZ_SEED?: string; LONG?: string };
 /** `RECONSYNC_SEED=NUMBER` makes this the first of the seeds. */
 const FIRST_SEED = Number(FUZZ_SEED ?? "20261122");
-const SEEDS = LONG === "1" ? 60 : 4;
+const SEEDS = LONG === "1" ? 60 : 2;
 const STEPS = 20_000;
 /** For one seed, on a busy machine and with the cutting down of a failing walk, in milliseconds. */
 const TIMEOUT_MS = 600_000;

@@ -251,7 +251,7 @@ async function expectWholeAfterDeath(made: MadeRepository, [id, state]: [Id, Map
 }
 
 test("however far a prune comes before its store is gone, what is left is whole", { timeout: 300_000 }, async () => {
-  const step = LONG ? 1 : 7;
+  const step = LONG ? 1 : 15;
   for (let changes = 2, died = true; died; changes += step) {
     const { made, last } = await forgottenHistory();
     const dying = dyingStore(made.store, changes);
