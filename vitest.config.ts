@@ -1,9 +1,13 @@
+import { fileURLToPath } from "node:url";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import { TEST_BINDINGS } from "./worker/testing/settings.ts";
 
 /** RECONSYNC_SEED gives the random tests another seed, RECONSYNC_LONG=1 more of them. */
 const SEEDS = { FUZZ_SEED: process.env.RECONSYNC_SEED ?? "20261122", LONG: process.env.RECONSYNC_LONG ?? "" };
+
+// Test processes, and the worker threads and commands that they start, take compiled modules from here: threads start in half the time.
+process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL("node_modules/.cache/compiled", import.meta.url));
 
 const node = { environment: "node", pool: "forks" } as const;
 

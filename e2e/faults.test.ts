@@ -1,8 +1,9 @@
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
-import type { SandboxOptions } from "../sandbox/index.ts";
+import { describe, expect, it, onTestFinished } from "vitest";
+import type { Sandbox, SandboxOptions } from "../sandbox/index.ts";
 import { compareTrees } from "../scripts/demo/compare-trees.ts";
 import { unpack } from "../scripts/demo/unpack.ts";
+import { CuttingProxy } from "./parts/cutting-proxy.ts";
 import { eventually, LONG, pause, Scene, textOf } from "./parts/scene.ts";
 
 /** Seconds for which the Worker is away. */
@@ -13,20 +14,27 @@ async function archiving(scene: Scene): Promise<void> {
   await scene.sandbox.waitForMessage((message) => /Copying the files · /.test(message.embeds[0]?.description ?? ""), 60_000);
 }
 
-/** A backup of so many megabytes to R2, asked for in a fresh scene. */
-async function asked(megabytes: number, sandbox: SandboxOptions = {}) {
+/** A backup of 60 MB over a line of 10 MB a second takes some six seconds on any machine. */
+const MEGABYTES = 60;
+const LINE_BYTES_PER_S = 10_000_000;
+
+/** A backup to R2 over a slow line, asked for in a fresh scene. */
+async function asked(sandbox: SandboxOptions = {}, before: (sandbox: Sandbox) => void = () => undefined) {
   const scene = await Scene.open(sandbox);
-  const world = await scene.bigTree("world", megabytes);
+  const world = await scene.bigTree("world", MEGABYTES);
   const guild = scene.guild();
-  const agent = await scene.agent(guild, "Base", [{ id: "island", folder: world }]);
+  const line = await CuttingProxy.start(scene.stack.workerUrl, LINE_BYTES_PER_S);
+  onTestFinished(() => line.stop());
+  const agent = await scene.agent(guild, "Base", [{ id: "island", folder: world }], line.url);
   await scene.start(agent, guild, "island");
+  before(scene.sandbox);
   const message = await scene.command(guild, "backup now", { server: "island" });
   return { scene, world, guild, agent, message };
 }
 
 /** The same, once data flows. */
-async function underway(megabytes: number) {
-  const begun = await asked(megabytes);
+async function underway() {
+  const begun = await asked();
   await archiving(begun.scene);
   return begun;
 }
@@ -41,7 +49,7 @@ async function expectOneArchive(scene: Scene, source: string): Promise<void> {
 
 describe("an agent that is killed in the middle of an upload", () => {
   it("finishes the job after a restart, says what happened, and leaves no half archive", async () => {
-    const { scene, world, agent } = await underway(150);
+    const { scene, world, agent } = await underway();
     await agent.stop("SIGKILL");
     await pause(1000);
     agent.start();
@@ -53,7 +61,7 @@ describe("an agent that is killed in the middle of an upload", () => {
   });
 
   it.runIf(LONG)("and never comes back leaves the job waiting after its lease, and no half archive", { timeout: 600_000 }, async () => {
-    const { scene, agent } = await underway(150);
+    const { scene, agent } = await underway();
     await agent.stop("SIGKILL");
     const waiting = await scene.titled(/is waiting$/, 120_000);
     expect(textOf(waiting)).toContain("went silent");
@@ -62,7 +70,7 @@ describe("an agent that is killed in the middle of an upload", () => {
 });
 
 it("hands a running job back on SIGTERM and finishes it after the next start", async () => {
-  const { scene, world, guild, agent } = await underway(200);
+  const { scene, world, guild, agent } = await underway();
   const stopping = agent.stop("SIGTERM");
   expect(await stopping).toBe(0);
   await eventually(
@@ -77,7 +85,7 @@ it("hands a running job back on SIGTERM and finishes it after the next start", a
 });
 
 it(`completes and reports a backup although the Worker is away for ${OUTAGE_S} s in the middle of it`, { timeout: 300_000 }, async () => {
-  const { scene, world, agent } = await underway(150);
+  const { scene, world, agent } = await underway();
   await scene.stack.stopWorker();
   await pause(OUTAGE_S * 1000);
   await scene.stack.startWorker();
@@ -88,15 +96,11 @@ it(`completes and reports a backup although the Worker is away for ${OUTAGE_S} s
 });
 
 it("shows the true end although Discord answers 429 or 500 to every other call", { timeout: 240_000 }, async () => {
-  const scene = await Scene.open();
-  const guild = scene.guild();
-  const agent = await scene.agent(guild, "Base", [{ id: "island", folder: await scene.bigTree("world", 250) }]);
-  await scene.start(agent, guild, "island");
-  scene.sandbox.faults.set([
+  const storm = [
     { every: 4, effect: { kind: "rate-limit", retryAfterSeconds: 2 } },
     { every: 2, effect: { kind: "status", status: 500 } },
-  ]);
-  const message = await scene.command(guild, "backup now", { server: "island", note: "in a storm" });
+  ] as const;
+  const { scene, message } = await asked({}, (sandbox) => sandbox.faults.set([...storm]));
   const done = await scene.titled(/is done$/, 180_000);
   expect(done.id).toBe(message.id);
   const calls = scene.sandbox.calls.filter((call) => call.path.includes("@original"));
@@ -107,7 +111,7 @@ it("shows the true end although Discord answers 429 or 500 to every other call",
 
 it("goes on in a message of the bot when the interaction's token has run out", { timeout: 240_000 }, async () => {
   // The token is worth 14 minutes to the Worker; here Discord forgets it after 2 seconds instead.
-  const { scene, message } = await asked(200, { tokenLifeMs: 2000 });
+  const { scene, message } = await asked({ tokenLifeMs: 2000 });
   const done = await scene.titled(/is done$/, 180_000);
   expect(done.id).not.toBe(message.id);
   const posts = scene.sandbox.calls.filter(

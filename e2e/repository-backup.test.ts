@@ -59,8 +59,9 @@ it("backs up into a repository in R2 that only this host's key opens, and stores
 it("goes on after a kill -9 in the middle with what had arrived, and stores nothing twice", { timeout: 300_000 }, async () => {
   const scene = await Scene.open();
   const guild = scene.guild();
-  const world = await scene.bigTree("world", 120);
-  const agent = await scene.agent(guild, "Base", [{ id: "island", folder: world, backup: BACKUP }]);
+  const world = await scene.bigTree("world", 90);
+  const backup = { ...BACKUP, bandwidth: { upload: 12 * 1024 } };
+  const agent = await scene.agent(guild, "Base", [{ id: "island", folder: world, backup }]);
   await scene.start(agent, guild, "island");
   const { id } = await scene.command(guild, "backup now", { server: "island" });
   await scene.sandbox.waitForMessage((message) => message.id === id && /[2-8]\d %/.test(message.embeds[0]?.description ?? ""), 60_000);
@@ -69,7 +70,7 @@ it("goes on after a kill -9 in the middle with what had arrived, and stores noth
   const done = await scene.titled(/is done$/);
   expect(textOf(done)).toContain("interrupted");
   const stored = Number(/^(\d+\.\d) MB/.exec(field(done, "New"))?.[1]);
-  expect(stored).toBeLessThan(115);
+  expect(stored).toBeLessThan(86);
   await agent.stop();
   const { keys, folder } = await scene.bucket();
   const packs = keys.filter((one) => one.includes("/data/"));
@@ -77,10 +78,10 @@ it("goes on after a kill -9 in the middle with what had arrived, and stores noth
     (sum, one) => sum + one,
     0,
   );
-  expect(bytes).toBeLessThan(122_000_000);
+  expect(bytes).toBeLessThan(92_000_000);
   const target = join(scene.folder, "restored");
   await restoreLatest({ repository: join(folder, `guilds/${guild.id}/repositories/island`), keyFile: agent.keyFile, from: world, target });
-  expect(await compareTrees(world, target)).toMatchObject({ files: 120, differences: [] });
+  expect(await compareTrees(world, target)).toMatchObject({ files: 90, differences: [] });
 });
 
 it("keeps a second copy on the host, and tells when that place is away", { timeout: 300_000 }, async () => {

@@ -1,19 +1,25 @@
 import { once } from "node:events";
 import type { AddressInfo, Socket } from "node:net";
 import { connect, createServer } from "node:net";
+import { Transform } from "node:stream";
 
 /** A wire between agents and the Worker that a test can cut. It passes bytes on and reads none of them. */
 export class CuttingProxy {
   readonly #target: number;
   readonly #open = new Set<Socket>();
   readonly #server = createServer((near) => this.#join(near));
+  readonly #bytesPerMs: number;
+  /** When all that was let in so far is passed on. */
+  #busyUntil = 0;
 
-  private constructor(target: number) {
+  private constructor(target: number, bytesPerSecond: number) {
     this.#target = target;
+    this.#bytesPerMs = bytesPerSecond / 1000;
   }
 
-  static async start(targetUrl: string): Promise<CuttingProxy> {
-    const proxy = new CuttingProxy(Number(new URL(targetUrl).port));
+  /** @param bytesPerSecond What all agents together can send, at most. */
+  static async start(targetUrl: string, bytesPerSecond = Number.POSITIVE_INFINITY): Promise<CuttingProxy> {
+    const proxy = new CuttingProxy(Number(new URL(targetUrl).port), bytesPerSecond);
     proxy.#server.listen(0, "127.0.0.1");
     await once(proxy.#server, "listening");
     return proxy;
@@ -53,7 +59,18 @@ export class CuttingProxy {
     // A cut end shows as an error or a close at the other; both come to the same.
     near.on("error", end).on("close", end);
     far.on("error", end).on("close", end);
-    near.pipe(far);
+    if (this.#bytesPerMs === Number.POSITIVE_INFINITY) near.pipe(far);
+    else near.pipe(this.#slowly()).pipe(far);
     far.pipe(near);
+  }
+
+  #slowly(): Transform {
+    return new Transform({
+      transform: (chunk: Buffer, _encoding, done) => {
+        const now = performance.now();
+        this.#busyUntil = Math.max(now, this.#busyUntil) + chunk.length / this.#bytesPerMs;
+        setTimeout(done, this.#busyUntil - now, null, chunk);
+      },
+    });
   }
 }
