@@ -40,12 +40,18 @@ const [rounds, scale, seed] = [values.rounds, values.scale, values.seed].map(Num
 const asked = values.only?.split(",");
 await buildAgent();
 await mkdir(values.folder, { recursive: true });
-const rows = values.growth
-  ? await growth()
-  : rowsOf(await runRounds(await presentTools(values.http ? [OURS.name, RESTIC.name] : asked), scale));
+const leavings: string[] = [];
+const rows = await allRows().finally(async () => {
+  for (const folder of leavings) await rm(folder, { recursive: true, force: true });
+});
 console.log(values.json ? jsonLines(rows) : table(rows));
 for (const { name, ratio, problem } of rows) if (problem !== undefined) say(`PROBLEM  ${name}: ${ratio}: ${problem}`);
 process.exitCode = rows.some(({ problem }) => problem !== undefined) ? 1 : 0;
+
+async function allRows(): Promise<Row[]> {
+  if (values.growth) return await growth();
+  return rowsOf(await runRounds(await presentTools(values.http ? [OURS.name, RESTIC.name] : asked), scale));
+}
 
 /** Our engine on a world of the scale, and on one that is four times as large. */
 async function growth(): Promise<Row[]> {
@@ -56,6 +62,8 @@ async function growth(): Promise<Row[]> {
 async function runRounds(tools: readonly Tool[], scale: number): Promise<Round[]> {
   const world = join(values.folder, `world-${scale}-${seed}`);
   say(`making the world of scale ${scale}`);
+  // It is changed in place: the next run begins with the same bytes again.
+  leavings.push(world, join(values.folder, "worker"));
   await makeWorld(values.generator, world, scale, seed, stopping.signal);
   const repositories = values.http ? await repositoriesOfWorker(join(values.folder, "worker"), tools.length * rounds) : null;
   const results: Round[] = [];
@@ -63,18 +71,20 @@ async function runRounds(tools: readonly Tool[], scale: number): Promise<Round[]
     for (let number = 1; number <= rounds; number += 1) {
       say(`round ${number} of ${rounds}`);
       const folder = join(values.folder, `round-${number}`);
+      const restored = join(values.folder, `restored-${scale}-${number}`);
+      leavings.push(restored);
       const addresses = repositories?.addresses.slice((number - 1) * tools.length, number * tools.length);
       try {
         const change = () => changeWorld(values.generator, world, scale, 100 + number, stopping.signal);
-        results.push(await runRound({ tools, world, folder, change, addresses, signal: stopping.signal, say: (line) => say(`  ${line}`) }));
+        results.push(
+          await runRound({ tools, world, folder, restored, change, addresses, signal: stopping.signal, say: (line) => say(`  ${line}`) }),
+        );
       } finally {
         await rm(folder, { recursive: true, force: true });
       }
     }
   } finally {
     await repositories?.close();
-    // It was changed in place: the next run begins with the same bytes again.
-    for (const folder of [world, join(values.folder, "worker")]) await rm(folder, { recursive: true, force: true });
   }
   return results;
 }
