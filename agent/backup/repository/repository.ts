@@ -15,7 +15,7 @@ import { decodeTree, type TreeNode } from "./format/tree.ts";
 import { BlobIndex } from "./index/blob-index.ts";
 import { IndexCache } from "./index/index-cache.ts";
 import { loadIndexFiles } from "./index/load-index.ts";
-import { acquireLock, type LockKind, type LockOptions, type RepositoryLock } from "./locks/lock.ts";
+import { acquireLock, beginLock, type LockKind, type LockOptions, type RepositoryLock } from "./locks/lock.ts";
 import { missingIsDamage } from "./missing.ts";
 import { openKeys } from "./open-keys.ts";
 import { matchesFilter, nameByPrefix, newestFirst, type SnapshotFilter } from "./snapshots.ts";
@@ -169,6 +169,11 @@ export class Repository {
    */
   lock(kind: LockKind, options: LockOptions): Promise<RepositoryLock> {
     return acquireLock({ store: this.store, cipher: this.cipher, version: this.config.version }, kind, options);
+  }
+
+  /** The same, for work that reads first: it waits for `confirmed` of the lock before it writes anything. */
+  beginLock(kind: LockKind, options: LockOptions): Promise<RepositoryLock> {
+    return beginLock({ store: this.store, cipher: this.cipher, version: this.config.version }, kind, options);
   }
 
   /** Stores a pack, then takes its blobs into the index. They are found by others once `saveIndex` has named the pack. */

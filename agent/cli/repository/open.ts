@@ -76,20 +76,21 @@ export function tellDamaged(io: Io): (damage: CorruptError) => void {
  */
 export async function underReadLock<T>(
   repository: Repository,
-  { io, signal, lock = true }: { io: Io; signal: AbortSignal; lock?: boolean },
-  work: (signal: AbortSignal) => Promise<T>,
+  { io, signal, lock = true, readsFirst }: { io: Io; signal: AbortSignal; lock?: boolean; readsFirst?: boolean },
+  work: (signal: AbortSignal, confirmed: () => Promise<void>) => Promise<T>,
 ): Promise<T> {
-  if (!lock) return work(signal);
+  const nothingToWaitFor = () => Promise.resolve();
+  if (!lock) return work(signal, nothingToWaitFor);
   let began = false;
   try {
-    return await withLock(repository, "shared", { signal }, (locked) => {
+    return await withLock(repository, "shared", { signal, readsFirst }, (locked, confirmed) => {
       began = true;
-      return work(locked);
+      return work(locked, confirmed);
     });
   } catch (error) {
     if (began || !(error instanceof AgentError) || error.code !== "store-refused") throw error;
     printLine(io.err, `No lock can be written at ${repository.store.place}: make sure that nobody prunes it meanwhile.`);
-    return work(signal);
+    return work(signal, nothingToWaitFor);
   }
 }
 

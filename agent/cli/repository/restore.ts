@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { type RestoreSummary, restore } from "../../backup/repository/restore/run.ts";
+import { WorkerPool } from "../../backup/workers/pool.ts";
 import { formatBytes } from "../../config/check-text.ts";
 import { EXIT } from "../../errors.ts";
 import { type Io, printJson, printLine } from "../io.ts";
@@ -20,18 +21,22 @@ export interface RepositoryRestoreOptions extends RepositoryOptions, FilterOptio
 
 /** `reconsync repository restore SNAPSHOT --target DIR`. */
 export function repositoryRestoreCommand(name: string, options: RepositoryRestoreOptions, { io, exit }: RepositoryContext): Promise<void> {
+  const { from, include, overwrite, threads } = options;
+  // They start while the key is derived from the password.
+  const pool = new WorkerPool(threads);
   return withRepository(options, io, async (repository, { signal }) => {
     const snapshot = await repository.findSnapshot(name, filterOf(options), signal);
     const view = new ProgressView(io.err, () => performance.now());
-    const { from, include, overwrite, threads } = options;
-    const summary = await underReadLock(repository, { io, signal, lock: options.lock }, async (locked) => {
+    const locking = { io, signal, lock: options.lock, readsFirst: true };
+    const summary = await underReadLock(repository, locking, async (locked, mayWrite) => {
       await repository.loadIndex(locked);
       return restore(repository, snapshot, {
         target: resolve(options.target),
         from,
         include,
         overwrite,
-        threads,
+        pool,
+        mayWrite,
         report: ({ phase, bytesDone, bytesTotal }) => view.show({ phase, done: bytesDone, total: bytesTotal }),
         signal: locked,
       });
@@ -39,7 +44,7 @@ export function repositoryRestoreCommand(name: string, options: RepositoryRestor
     if (options.json === true) printJson(io.out, summary);
     else tell(summary, io);
     exit(summary.problems.length === 0 ? EXIT.ok : EXIT.badData);
-  });
+  }).finally(() => pool.close());
 }
 
 /** Problems that people see at once; `--json` has all that were kept. */

@@ -7,12 +7,14 @@ import type { FileIndex, JournaledPack } from "./file-index.ts";
 
 /** Packs that are stored at the same time, at most: each holds up to 25 MiB of memory. A disk is no faster with two. */
 const WRITES_MAX = 2;
-const LOCAL_WRITES_MAX = 1;
+const LOCAL_WRITES_MAX = 2;
 /** An index file is written at least so often, so that others find what is stored. restic's own number, in milliseconds. */
 const INDEX_EVERY_MS = 10 * 60_000;
 
 export interface SinkOptions {
   journal: FileIndex | null;
+  /** Waited for before anything is stored. */
+  mayStore: () => Promise<void>;
   now: () => number;
   signal: AbortSignal;
   /** A pack could not be stored. Called at most once; nothing is stored after it. */
@@ -57,6 +59,7 @@ export class PackSink {
 
   /** Begins to store a pack, as soon as there is room for one more. */
   async store(pack: FinishedPack): Promise<void> {
+    await this.#options.mayStore();
     while (this.#writing.size >= this.#slots) await Promise.race(this.#writing);
     this.#options.signal.throwIfAborted();
     const writing: Promise<void> = this.#write(pack)

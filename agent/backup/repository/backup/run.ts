@@ -182,7 +182,8 @@ class BackupRun {
     const { now } = this.#options;
     const unchanged = this.#options.onlyIfChanged === true && (await this.#holdsTheSame(stage, tree));
     const consistency = this.#problems.torn > 0 ? "torn" : "stable";
-    const snapshot = unchanged ? (stage.parent?.id ?? "") : await this.#saveSnapshot(stage, tree, consistency);
+    const bytesNew = lanes.newBytes + trees.newBytes + (report?.pack === null ? 0 : (report?.bytes ?? 0));
+    const snapshot = unchanged ? (stage.parent?.id ?? "") : await this.#saveSnapshot(stage, tree, consistency, bytesNew);
     fileIndex?.setFact(stage.sampleFact, JSON.stringify(sample.next(now(), this.#counts.bytes)));
     await this.#leave(stage);
     const { list, count, databases } = this.#problems;
@@ -193,7 +194,7 @@ class BackupRun {
       tree,
       ...(parent !== undefined && { parent }),
       ...this.#counts,
-      bytesNew: lanes.newBytes + trees.newBytes + (report?.pack === null ? 0 : (report?.bytes ?? 0)),
+      bytesNew,
       bytesAdded: sink.bytes,
       packs: sink.packs,
       repositoryBytes: repository.index.bytes,
@@ -205,10 +206,13 @@ class BackupRun {
     };
   }
 
-  async #saveSnapshot({ repository, parent, fileIndex }: Stage, tree: Id, consistency: BackupSummary["consistency"]): Promise<Id> {
+  async #saveSnapshot(stage: Stage, tree: Id, consistency: BackupSummary["consistency"], bytesNew: number): Promise<Id> {
+    const { repository, lock, parent, fileIndex, sink } = stage;
     const { hostname, username, tags = [] } = this.#options;
     const paths = this.#sources.map(({ path }) => path);
     const [uid, gid] = [process.getuid?.(), process.getgid?.()];
+    const { files, bytes } = this.#counts;
+    await lock.confirmed();
     const snapshot = await repository.saveSnapshot(
       {
         time: new Date(this.#began).toISOString(),
@@ -221,6 +225,17 @@ class BackupRun {
         ...(gid !== undefined && { gid }),
         tags: [...tags, consistencyTag(consistency)],
         programVersion: `ReconSync ${VERSION}`,
+        summary: {
+          backupStart: new Date(this.#began).toISOString(),
+          backupEnd: new Date(this.#options.now()).toISOString(),
+          filesNew: files.new,
+          filesChanged: files.changed,
+          filesUnmodified: files.unchanged,
+          dataAdded: bytesNew,
+          dataAddedPacked: sink.bytes,
+          totalFiles: files.new + files.changed + files.unchanged,
+          totalBytes: bytes,
+        },
       },
       this.#signal,
     );

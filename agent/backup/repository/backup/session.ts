@@ -18,6 +18,11 @@ const WINDOW_BYTES = CHUNK_MAX + 4 * 1024 * 1024;
  * it among the small pieces of a thread. In bytes.
  */
 const PACK_MEMORY_BYTES = 33 * 1024 * 1024;
+/**
+ * When a piece of a file shrinks to no less than this share, the next one is compressed quickly: region files of Minecraft become as small in two thirds of
+ * the time. What shrinks further would not: databases (0.61) become 7 % larger.
+ */
+const QUICK_SHARE = 0.7;
 /** Share of its time that a thread of low priority works. */
 const LOW_PRIORITY_SHARE = 0.5;
 /** It rests no longer than this at once, so that it can be stopped. In milliseconds. */
@@ -41,6 +46,10 @@ export class Session {
   #pieces: Piece[] = [];
   #large: { file: OpenFile; request: FileRequest; database: boolean } | null = null;
   #pack: PackBuilder | null = null;
+  /** What was read last is of one file. */
+  #ofOneFile = false;
+  /** The piece of it before did not become much smaller. */
+  #quick = false;
   /** Memory for the next pack. */
   #spare: SharedArrayBuffer | undefined;
 
@@ -64,7 +73,8 @@ export class Session {
     for (const [at, { id, start, end }] of this.#pieces.entries()) {
       if (store?.[at] !== 1) continue;
       const pack = this.#openPack();
-      pack.add(id.toString("hex"), this.#window.subarray(start, end), this.#setup.level);
+      const { length } = pack.add(id.toString("hex"), this.#window.subarray(start, end), this.#setup.level, this.#quick);
+      this.#quick = this.#ofOneFile && length > (end - start) * QUICK_SHARE;
       newBytes += end - start;
       if (pack.full) packs.push(this.#finishPack(pack));
     }
@@ -91,6 +101,8 @@ export class Session {
   }
 
   #read(reading: Reading): ReadAnswer {
+    if (reading.kind !== "more") this.#quick = false;
+    this.#ofOneFile = reading.kind !== "batch";
     const files = reading.kind === "batch" ? this.#readBatch(reading.files) : this.#readLarge(reading);
     const ids = new Uint8Array(this.#pieces.length * ID_BYTES);
     const sizes = new Uint32Array(this.#pieces.length);

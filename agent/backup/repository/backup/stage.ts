@@ -65,10 +65,10 @@ export interface StageContext {
 export async function prepareStage(opening: Promise<Repository>, context: StageContext): Promise<Stage> {
   const { clock, signal, onFailed } = context;
   const repository = await orAborted(opening, signal);
-  const lock = await repository.lock("shared", { signal, clock, onLost: onFailed });
+  const lock = await repository.beginLock("shared", { signal, clock, onLost: onFailed });
   let fileIndex: FileIndex | null = null;
   try {
-    // Only now: what an index file named before may have been pruned until the lock was there.
+    // Only now: what an index file named before may have been pruned until the lock was there. Nothing is written before it is confirmed.
     await repository.loadIndex(signal);
     fileIndex = openFileIndex(repository, context);
     return await assemble(repository, lock, fileIndex, context);
@@ -91,7 +91,7 @@ function openFileIndex({ config }: Repository, { options, problems }: StageConte
 async function assemble(repository: Repository, lock: RepositoryLock, fileIndex: FileIndex | null, context: StageContext): Promise<Stage> {
   const { options, paths, problems, counts, signal, onFailed } = context;
   const { index, cipher, config } = repository;
-  const sink = new PackSink(repository, { journal: fileIndex, now: options.now, signal, onFailed });
+  const sink = new PackSink(repository, { journal: fileIndex, mayStore: () => lock.confirmed(), now: options.now, signal, onFailed });
   if (fileIndex !== null) sink.adopt(await stillThere(repository, fileIndex, signal));
   const { parent, useIndex } = await chooseParent(repository, fileIndex, options.parent, { hostname: options.hostname, paths, signal });
   const history = new History({ repository, fileIndex: useIndex ? fileIndex : null, parent, problems, signal });

@@ -53,9 +53,11 @@ export class Cipher {
     const iv = this.#nextIv();
     target.set(iv, at);
     const ciphertext = this.#crypt(iv, plain);
+    // From here, not from the target: that may be memory shared between threads, which V8 copies more slowly.
+    const mac = this.#mac(iv, ciphertext);
     target.set(ciphertext, at + IV_BYTES);
+    target.set(mac, end);
     release(ciphertext);
-    target.set(this.#mac(iv, target.subarray(at + IV_BYTES, end)), end);
     return plain.length + SEAL_OVERHEAD;
   }
 

@@ -16,6 +16,20 @@ test.each([1, 3])("What was compressed at level %i comes back", (level) => {
   }
 });
 
+test.each([1, 3])("What was compressed quickly at level %i comes back, and is no larger than its contents and a few bytes", (level) => {
+  for (const plain of [Buffer.from("x"), Buffer.alloc(3 * MIB), random]) {
+    const bytes = compress(plain, level, true);
+    expect(decompress(bytes, plain.length, MIB * 4, "blob").equals(plain)).toBe(true);
+    expect(bytes.length).toBeLessThan(plain.length + (plain.length >> 8) + 32);
+  }
+});
+
+test("Quick compression looks at less, at level 1 only", () => {
+  const text = Buffer.from(Array.from({ length: 20_000 }, () => below(50)).join(" "));
+  expect(compress(text, 1, true).length).toBeGreaterThan(compress(text, 1).length);
+  expect(compress(text, 3, true).equals(compress(text, 3))).toBe(true);
+});
+
 test("The frame tells its length and has no checksum, as restic's have none", () => {
   const [, , , , descriptor = 0] = compress(random, 1);
   expect(descriptor & 0b100).toBe(0);

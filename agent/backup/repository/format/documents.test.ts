@@ -53,6 +53,17 @@ describe.each([1, 2] as const)("In version %i", (version) => {
       tags: ["reconsync:stable=yes"],
       excludes: ["*.tmp"],
       programVersion: "reconsync 1.0.0",
+      summary: {
+        backupStart: "2026-11-22T20:00:00Z",
+        backupEnd: "2026-11-22T20:00:01Z",
+        filesNew: 1,
+        filesChanged: 2,
+        filesUnmodified: 3,
+        dataAdded: 4,
+        dataAddedPacked: 5,
+        totalFiles: 6,
+        totalBytes: 2 ** 40,
+      },
     };
     const { name, bytes } = encodeSnapshot(cipher, version, snapshot);
     expect(decodeSnapshot(openDocument(cipher, "snapshots", name, bytes), name)).toEqual({ ...snapshot, id: name });

@@ -32,6 +32,15 @@ function wholeSeconds(seconds: bigint): string {
 
 /** Null when it is no such time. */
 export function parseTime(text: string): bigint | null {
+  if (text === last.text) return last.ns;
+  last = { text, ns: parse(text) };
+  return last.ns;
+}
+
+/** A file's three times are mostly the same one. */
+let last: { text: string; ns: bigint | null } = { text: "", ns: null };
+
+function parse(text: string): bigint | null {
   const [, whole, decimals = "", zone] = RFC3339.exec(text) ?? [];
   if (whole === undefined || zone === undefined) return null;
   const ms = Date.parse(`${whole}${zone}`);

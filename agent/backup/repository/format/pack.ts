@@ -87,10 +87,11 @@ export class PackBuilder {
    *
    * @param level Of zstd. 0 leaves the contents as they are, which version 1 of the format asks for. Trees are compressed in any case otherwise,
    *   since restic's `prune` packs those again that are not.
+   * @param quick Compresses in half the time what is not expected to become much smaller.
    */
-  add(id: Id, plain: Uint8Array, level: number): PackedBlob {
+  add(id: Id, plain: Uint8Array, level: number, quick = false): PackedBlob {
     if (plain.length === 0) throw new RangeError("An empty file has no blob");
-    const compressed = level === 0 ? undefined : compress(plain, level);
+    const compressed = level === 0 ? undefined : compress(plain, level, quick);
     const helps = compressed !== undefined && (this.#type === "tree" || compressed.length < plain.length);
     const stored = helps ? compressed : plain;
     this.#makeRoom(stored.length + SEAL_OVERHEAD);

@@ -22,12 +22,30 @@ export interface Snapshot {
   tags?: string[];
   excludes?: string[];
   programVersion?: string;
+  /** Absent in those of older programs. */
+  summary?: SnapshotSummary;
+}
+
+/** What a backup found and stored: what newer versions of restic write into a snapshot, and show as its size. */
+export interface SnapshotSummary {
+  /** RFC 3339. */
+  backupStart: string;
+  backupEnd: string;
+  filesNew: number;
+  filesChanged: number;
+  filesUnmodified: number;
+  /** Bytes of blobs that were new, before and after compression. */
+  dataAdded: number;
+  dataAddedPacked: number;
+  /** Files in all, and their bytes. Further names of a file count again. */
+  totalFiles: number;
+  totalBytes: number;
 }
 
 const UINT32_MAX = 2 ** 32 - 1;
 
 export function encodeSnapshot(cipher: Cipher, version: 1 | 2, snapshot: Omit<Snapshot, "id">): { name: Id; bytes: Buffer } {
-  const { time, tree, parent, original, paths, hostname, username, uid, gid, tags, excludes, programVersion } = snapshot;
+  const { time, tree, parent, original, paths, hostname, username, uid, gid, tags, excludes, programVersion, summary } = snapshot;
   return sealDocument(cipher, version, {
     time,
     parent,
@@ -41,6 +59,17 @@ export function encodeSnapshot(cipher: Cipher, version: 1 | 2, snapshot: Omit<Sn
     tags: filled(tags),
     original,
     program_version: programVersion || undefined,
+    summary: summary && {
+      backup_start: summary.backupStart,
+      backup_end: summary.backupEnd,
+      files_new: summary.filesNew,
+      files_changed: summary.filesChanged,
+      files_unmodified: summary.filesUnmodified,
+      data_added: summary.dataAdded,
+      data_added_packed: summary.dataAddedPacked,
+      total_files_processed: summary.totalFiles,
+      total_bytes_processed: summary.totalBytes,
+    },
   });
 }
 
@@ -65,5 +94,20 @@ export function decodeSnapshot(text: string, name: Id): Snapshot {
     ...(file.has("tags") ? { tags: file.strings("tags") } : {}),
     ...(file.has("excludes") ? { excludes: file.strings("excludes") } : {}),
     ...(file.has("program_version") ? { programVersion: file.string("program_version") } : {}),
+    ...(file.has("summary") ? { summary: decodeSummary(new Shape(file.value.summary, file.what)) } : {}),
+  };
+}
+
+function decodeSummary(summary: Shape): SnapshotSummary {
+  return {
+    backupStart: summary.string("backup_start"),
+    backupEnd: summary.string("backup_end"),
+    filesNew: summary.count("files_new"),
+    filesChanged: summary.count("files_changed"),
+    filesUnmodified: summary.count("files_unmodified"),
+    dataAdded: summary.count("data_added"),
+    dataAddedPacked: summary.count("data_added_packed"),
+    totalFiles: summary.count("total_files_processed"),
+    totalBytes: summary.count("total_bytes_processed"),
   };
 }

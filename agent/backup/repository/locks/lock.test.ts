@@ -47,6 +47,49 @@ test("of two that want an exclusive lock at the same moment, never both get it",
   }
 });
 
+test("of two that begin with exclusive locks at the same moment, never both are confirmed, and both can be given back", async () => {
+  const made = await MadeRepository.make();
+  const begun = await Promise.allSettled([1, 2, 3].map(() => made.repository.beginLock("exclusive", { onLost })));
+  const locks = begun.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+  const confirmed = await Promise.allSettled(locks.map((lock) => lock.confirmed()));
+  expect(confirmed.filter(({ status }) => status === "fulfilled").length).toBeLessThanOrEqual(1);
+  for (const { reason } of confirmed.filter((one) => one.status === "rejected"))
+    expect(reason).toMatchObject({ code: "repository-locked" });
+  for (const lock of locks) await lock.release();
+  expect(await lockNames(made)).toEqual([]);
+});
+
+test("a lock that is given back before it is confirmed never is", async () => {
+  const made = await MadeRepository.make();
+  const lock = await made.repository.beginLock("shared", { onLost });
+  await lock.release();
+  await expect(lock.confirmed()).rejects.toThrow();
+  expect(await lockNames(made)).toEqual([]);
+});
+
+test("where the store takes longer than the second look waits, the lock is confirmed before anything is read", async () => {
+  const made = await MadeRepository.make();
+  const slept: number[] = [];
+  let now = Date.UTC(2026, 10, 22);
+  const slow = {
+    now: () => {
+      now += 100;
+      return now;
+    },
+    sleep: async (ms: number, signal?: AbortSignal) => {
+      slept.push(ms);
+      if (ms !== 200) await new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason), { once: true }));
+    },
+  };
+  const clock = new FakeClock();
+  const quick = made.repository.beginLock("shared", { onLost, clock });
+  await (await quick).release();
+  const lock = await made.repository.beginLock("shared", { onLost, clock: slow });
+  expect(slept).toContain(200);
+  await lock.confirmed();
+  await lock.release();
+});
+
 test("a lock is written anew every five minutes, under a new name, and one file stays", async () => {
   const made = await MadeRepository.make();
   const clock = new FakeClock();

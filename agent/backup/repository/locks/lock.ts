@@ -41,39 +41,71 @@ export interface LockContext {
 
 /** @throws AgentError `repository-locked`; what the store throws */
 export async function acquireLock(context: LockContext, kind: LockKind, options: LockOptions): Promise<RepositoryLock> {
+  const lock = await beginLock(context, kind, options);
+  await confirmedOrReleased(lock);
+  return lock;
+}
+
+/**
+ * Writes a lock, and leaves the second look for others to `confirmed`. Until then its holder may read and nothing else: what is read cannot be removed any
+ * more, since whoever locks in the same moment waits and looks again too. Where the store is so slow that this does not hold, the second look comes first.
+ *
+ * @throws AgentError `repository-locked`; what the store throws
+ */
+export async function beginLock(context: LockContext, kind: LockKind, options: LockOptions): Promise<RepositoryLock> {
   const { clock = systemClock, signal } = options;
+  const began = clock.now();
   await refuseOthers(context, kind, clock, undefined, signal);
-  const exclusive = kind === "exclusive";
-  const name = await writeLock(context, exclusive, clock.now(), signal);
+  const name = await writeLock(context, kind === "exclusive", clock.now(), signal);
+  const lock = new RepositoryLock(context, name, kind, { ...options, clock });
+  // Somebody who looked before us and wrote after may have looked again by now.
+  if (clock.now() - began >= LOOK_AGAIN_MS) await confirmedOrReleased(lock);
+  return lock;
+}
+
+async function confirmedOrReleased(lock: RepositoryLock): Promise<void> {
   try {
-    await clock.sleep(LOOK_AGAIN_MS, signal);
-    await refuseOthers(context, kind, clock, name, signal);
+    await lock.confirmed();
   } catch (error) {
-    await removeLock(context.store, name, RELEASE_MS);
+    await lock.release();
     throw error;
   }
-  return new RepositoryLock(context, name, exclusive, { ...options, clock });
 }
 
 /** A lock that is held. It writes itself anew until it is released. */
 export class RepositoryLock {
   readonly #context: LockContext;
-  readonly #exclusive: boolean;
+  readonly #kind: LockKind;
   readonly #clock: Clock;
   readonly #onLost: (error: AgentError) => void;
   readonly #stop = new AbortController();
   readonly #keeping: Promise<void>;
+  /** What the second look found; undefined: nobody in the way. */
+  readonly #looked: Promise<{ error: unknown } | undefined>;
   #name: Id;
   #refreshedAt: number;
 
-  constructor(context: LockContext, name: Id, exclusive: boolean, options: LockOptions & { clock: Clock }) {
+  constructor(context: LockContext, name: Id, kind: LockKind, options: LockOptions & { clock: Clock }) {
     this.#context = context;
     this.#name = name;
-    this.#exclusive = exclusive;
+    this.#kind = kind;
     this.#clock = options.clock;
     this.#onLost = options.onLost;
     this.#refreshedAt = options.clock.now();
+    this.#looked = this.#lookAgain(options.signal).then(
+      () => undefined,
+      (error: unknown) => ({ error }),
+    );
     this.#keeping = this.#keep();
+  }
+
+  /**
+   * Waits until it is known that nobody else locked in the same moment. Only then may anything be written.
+   * @throws AgentError `repository-locked`, and the lock has to be released; what the store throws
+   */
+  async confirmed(): Promise<void> {
+    const found = await this.#looked;
+    if (found !== undefined) throw found.error;
   }
 
   /** Name of the file that stands for the lock now. */
@@ -84,8 +116,15 @@ export class RepositoryLock {
   /** Takes the lock away. One that cannot be removed, or not in time, is stale after half an hour; the error says why. */
   async release(withinMs = RELEASE_MS): Promise<void> {
     this.#stop.abort();
+    await this.#looked;
     await this.#keeping;
     await removeLock(this.#context.store, this.#name, withinMs);
+  }
+
+  async #lookAgain(asked: AbortSignal | undefined): Promise<void> {
+    const signal = asked === undefined ? this.#stop.signal : AbortSignal.any([asked, this.#stop.signal]);
+    await this.#clock.sleep(LOOK_AGAIN_MS, signal);
+    await refuseOthers(this.#context, this.#kind, this.#clock, this.#name, signal);
   }
 
   async #keep(): Promise<void> {
@@ -124,7 +163,7 @@ export class RepositoryLock {
     if (now - this.#refreshedAt >= LOST_AFTER_MS) throw lostError("this host was away for too long");
     if ((await store.stat("locks", this.#name, signal)) === null) throw lostError("somebody removed it");
     const old = this.#name;
-    this.#name = await writeLock(this.#context, this.#exclusive, now, signal);
+    this.#name = await writeLock(this.#context, this.#kind === "exclusive", now, signal);
     this.#refreshedAt = now;
     await store.remove("locks", old, signal);
   }

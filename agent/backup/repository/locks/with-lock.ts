@@ -1,10 +1,12 @@
 import type { Clock } from "../../../clock.ts";
 import type { Repository } from "../repository.ts";
-import type { LockKind } from "./lock.ts";
+import type { LockKind, LockOptions } from "./lock.ts";
 
 export interface LockedWork {
   signal: AbortSignal;
   clock?: Clock;
+  /** The work reads first, and waits for the lock to be confirmed before it writes anything. */
+  readsFirst?: boolean;
 }
 
 /**
@@ -14,14 +16,15 @@ export interface LockedWork {
 export async function withLock<T>(
   repository: Repository,
   kind: LockKind,
-  { signal, clock }: LockedWork,
-  work: (signal: AbortSignal) => Promise<T>,
+  { signal, clock, readsFirst = false }: LockedWork,
+  work: (signal: AbortSignal, confirmed: () => Promise<void>) => Promise<T>,
 ): Promise<T> {
   const lost = new AbortController();
-  const lock = await repository.lock(kind, { signal, clock, onLost: (error) => lost.abort(error) });
+  const options: LockOptions = { signal, clock, onLost: (error) => lost.abort(error) };
+  const lock = await (readsFirst ? repository.beginLock(kind, options) : repository.lock(kind, options));
   let result: { value: T } | { error: unknown };
   try {
-    result = { value: await work(AbortSignal.any([signal, lost.signal])) };
+    result = { value: await work(AbortSignal.any([signal, lost.signal]), () => lock.confirmed()) };
   } catch (error) {
     result = { error };
   }

@@ -4,20 +4,13 @@ import type { WorkerPool } from "../../workers/pool.ts";
 import { readAvailable } from "../pack-range.ts";
 import type { Repository } from "../repository.ts";
 import { batchFile, batchInput } from "./batch-input.ts";
+import { finishFile } from "./finish-file.ts";
 import type { FsPath } from "./names.ts";
 import { createFile, openForWriting } from "./open-files.ts";
 import type { RestoreProblems } from "./problems.ts";
 import { batchOf, type PlannedBatch, type PlannedBlob, plainLength } from "./round.ts";
 import { isFull, ranFull } from "./space.ts";
-import {
-  type BatchInput,
-  type BatchOutcome,
-  type FinishInput,
-  type FinishOutcome,
-  failureOf,
-  RESTORE_BATCH,
-  RESTORE_FINISH,
-} from "./tasks.ts";
+import { type BatchInput, type BatchOutcome, failureOf, RESTORE_BATCH } from "./tasks.ts";
 import type { FileWork } from "./work.ts";
 
 export interface FileWriterOptions {
@@ -50,7 +43,7 @@ export class FileWriter {
       files: whole.map((file) => batchFile(file, 0, () => this.#options.overwrite)),
     };
     await this.#post({ input, files: whole }, Buffer.alloc(0));
-    for (const file of files) if (file.damaged && this.#make(file)) await this.#settle(file);
+    for (const file of files) if (file.damaged && this.#make(file)) this.#settle(file);
   }
 
   /** Reads a part of a pack and writes its blobs. Those that are not whole are looked for in other packs. */
@@ -102,7 +95,7 @@ export class FileWriter {
     for (const [n, { length, uncompressedLength, writes }] of input.blobs.entries()) {
       if (lost.has(n)) continue;
       this.#options.onBytes(plainLength({ pack: input.pack, offset: 0, length, uncompressedLength }) * writes.length);
-      for (const { file } of writes) await this.#written(files[file] as FileWork);
+      for (const { file } of writes) this.#written(files[file] as FileWork);
     }
     return damaged;
   }
@@ -118,23 +111,23 @@ export class FileWriter {
     }
     for (const { file } of waiting) {
       file.damaged = true;
-      await this.#written(file);
+      this.#written(file);
     }
   }
 
   /** One write to a file is done, or given up. */
-  async #written(file: FileWork): Promise<void> {
+  #written(file: FileWork): void {
     if (file.done) return;
     file.left -= 1;
-    if (file.left === 0) await this.#settle(file);
+    if (file.left === 0) this.#settle(file);
   }
 
   /** Gives a file that has all it can get its meta and its name. */
-  async #settle(file: FileWork): Promise<void> {
-    const { pool, problems, target } = this.#options;
+  #settle(file: FileWork): void {
+    const { problems, target } = this.#options;
     const { damaged, meta } = file;
-    const input: FinishInput = { path: file.partial, final: file.location, damaged, meta };
-    const outcome = await pool.run<FinishOutcome>(RESTORE_FINISH, input);
+    // Here: in a thread it would wait for the parts of packs that the thread has to write yet.
+    const outcome = finishFile({ path: file.partial, final: file.location, damaged, meta });
     if ("failed" in outcome) {
       if (isFull(outcome.failed.code)) throw ranFull(target, new Error(outcome.failed.message));
       this.#giveUp(file, outcome.failed.message);

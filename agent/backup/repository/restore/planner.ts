@@ -19,6 +19,8 @@ export interface PlannerOptions {
   /** Owners are restored too. */
   owners: boolean;
   problems: RestoreProblems;
+  /** A round ends when it has so many files, folders and links. Absent: as many as may be in memory. */
+  roundItems?: number;
   /** Tells the names for the time being of this run from those of others. */
   run: string;
 }
@@ -39,8 +41,8 @@ export class RestorePlanner {
   }
 
   async *rounds(): AsyncGenerator<Round> {
-    const { source, index, target, problems } = this.#options;
-    let round = new Round(index);
+    const { source, index, target, problems, roundItems } = this.#options;
+    let round = new Round(index, roundItems);
     const walk = walkTarget(source, target, {
       leave: true,
       onDamaged: (path, error) => problems.add(path, "damaged", `what is in this folder is lost: ${error.message}`),
@@ -51,7 +53,7 @@ export class RestorePlanner {
       else if (entry.included) this.#take(entry, round);
       if (!round.full) continue;
       yield round;
-      round = new Round(index);
+      round = new Round(index, roundItems);
     }
     yield round;
   }

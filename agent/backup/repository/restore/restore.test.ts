@@ -16,6 +16,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { errorCode } from "../../error-code.ts";
 import { seededBytes } from "../../testing/tree.ts";
+import type { SnapshotSummary } from "../format/snapshot.ts";
 import { encodeTree, type TreeNode } from "../format/tree.ts";
 import { MadeRepository, PASSWORD } from "../testing/made-repository.ts";
 import { RandomTree } from "../testing/random-tree.ts";
@@ -247,6 +248,57 @@ test("hard links are hard links again; the same inode with other content is a fi
   expect(statSync(join(target, "c")).nlink).toBe(1);
 });
 
+/** What a snapshot tells of so many files. */
+const summaryOf = (totalFiles: number, totalBytes: number): SnapshotSummary => ({
+  backupStart: "2026-11-22T20:00:00Z",
+  backupEnd: "2026-11-22T20:00:01Z",
+  filesNew: totalFiles,
+  filesChanged: 0,
+  filesUnmodified: 0,
+  dataAdded: totalBytes,
+  dataAddedPacked: totalBytes,
+  totalFiles,
+  totalBytes,
+});
+
+test("what takes several rounds comes whole: folders over their borders, hard links to files of earlier ones, times last", async () => {
+  const made = await MadeRepository.make();
+  const old = 1_000_000_000_000_000_000n;
+  const text = (folder: number, file: number) => `${folder} ${file % 50}`;
+  const shared = {
+    node: { type: "file" as const, links: 2n, inode: 77n, deviceId: 5n, size: 4n, content: [made.blob("data", Buffer.from("both"))] },
+  };
+  const folders = Object.fromEntries(
+    Array.from({ length: 4 }, (_, folder) => {
+      const files = Object.fromEntries(Array.from({ length: 2500 }, (_, file) => [`file-${file}`, Buffer.from(text(folder, file))]));
+      const tree = made.tree({ ...files, empty: Buffer.alloc(0), ...((folder === 0 || folder === 3) && { shared }) });
+      return [`folder-${folder}`, { node: { type: "dir" as const, mode: 0o755, mtimeNs: old, subtree: tree } }];
+    }),
+  );
+  const snapshot = await made.snapshot(made.tree(folders), { summary: summaryOf(10_006, 100_000) });
+  const { target, summary } = await restored(made, snapshot, { threads: 2 });
+  expect(summary).toMatchObject({ files: 10_005, directories: 4, hardLinks: 1, problems: [] });
+  for (let folder = 0; folder < 4; folder += 1) {
+    const place = join(target, `folder-${folder}`);
+    expect(readdirSync(place)).toHaveLength(2501 + (folder === 0 || folder === 3 ? 1 : 0));
+    for (let file = 0; file < 2500; file += 1) {
+      const content = readFileSync(join(place, `file-${file}`), "utf8");
+      if (content !== text(folder, file)) expect(content, `${folder}/${file}`).toBe(text(folder, file));
+    }
+    expect(statSync(place, { bigint: true }).mtimeNs).toBe(old);
+  }
+  expect(statSync(join(target, "folder-0/shared")).ino).toBe(statSync(join(target, "folder-3/shared")).ino);
+});
+
+test("nothing is written, not even the target, before whoever restores may write", async () => {
+  const made = await MadeRepository.make();
+  const snapshot = await made.snapshot(made.tree({ a: Buffer.from("a") }));
+  const target = join(made.folder, "target");
+  const refused = restored(made, snapshot, { target, mayWrite: () => Promise.reject(new Error("somebody prunes")) });
+  await expect(refused).rejects.toThrow("somebody prunes");
+  expect(existsSync(target)).toBe(false);
+});
+
 test("a restore that is stopped ends, and leaves no files that are not whole", async () => {
   const made = await MadeRepository.make();
   const snapshot = await made.snapshot(made.tree({ big: Array.from({ length: 30 }, (_, n) => seededBytes(1_000_000, n)) }));
@@ -282,6 +334,10 @@ test.skipIf(!mayMount)(
     try {
       const snapshot = await made.snapshot(made.tree({ a: Array.from({ length: 8 }, (_, n) => seededBytes(1_000_000, n)) }));
       await expect(restored(made, snapshot, { target: join(volume, "target") })).rejects.toMatchObject({ code: "restore-no-space" });
+      expect(readdirSync(join(volume, "target"))).toEqual([]);
+      // The same when the snapshot says itself how much it is.
+      const told = await made.snapshot((await made.repository.findSnapshot(snapshot)).tree, { summary: summaryOf(1, 8_000_000) });
+      await expect(restored(made, told, { target: join(volume, "target") })).rejects.toMatchObject({ code: "restore-no-space" });
       expect(readdirSync(join(volume, "target"))).toEqual([]);
       // Somebody else takes the room that was there.
       const files: Record<string, Buffer[]> = {};

@@ -49,13 +49,15 @@ export class Round {
   #numbers = new Uint32Array(1024);
   #offsets = new Float64Array(1024);
   #count = 0;
+  readonly #itemsMax: number;
 
-  constructor(index: BlobIndex) {
+  constructor(index: BlobIndex, itemsMax: number = ITEMS_MAX) {
     this.#index = index;
+    this.#itemsMax = itemsMax;
   }
 
   get full(): boolean {
-    return this.files.length + this.folders.length + this.ends.length >= ITEMS_MAX || this.#count >= PLACES_MAX;
+    return this.files.length + this.folders.length + this.ends.length >= this.#itemsMax || this.#count >= PLACES_MAX;
   }
 
   /**

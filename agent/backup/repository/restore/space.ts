@@ -1,15 +1,28 @@
 import { statfs } from "node:fs/promises";
+import { dirname } from "node:path";
 import { AgentError } from "../../../errors.ts";
+import { errorCode } from "../../error-code.ts";
 
 const MIB = 1024 * 1024;
+
+/** Free bytes on the volume of a folder that may not be there yet. */
+export async function freeSpace(folder: string): Promise<number> {
+  try {
+    const { bavail, bsize } = await statfs(folder);
+    return bavail * bsize;
+  } catch (error) {
+    const parent = dirname(folder);
+    if (errorCode(error) !== "ENOENT" || parent === folder) throw error;
+    return freeSpace(parent);
+  }
+}
 
 /**
  * Looks whether a volume has room before anything is written.
  * @throws AgentError `restore-no-space`
  */
 export async function checkSpace(target: string, needed: number): Promise<void> {
-  const { bavail, bsize } = await statfs(target);
-  const free = bavail * bsize;
+  const free = await freeSpace(target);
   if (free < needed) {
     throw noSpace(target, `It has ${mib(free)} MiB free, and ${mib(needed)} MiB are needed. Nothing was written.`);
   }

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, ftruncateSync, renameSync, unlinkSync } from "node:fs";
+import { closeSync, ftruncateSync, renameSync, unlinkSync } from "node:fs";
 import type { TaskAnswer, TaskTable } from "../../workers/tasks.ts";
 import type { Cipher, MasterKey } from "../format/cipher.ts";
 import { CorruptError } from "../format/corrupt.ts";
@@ -8,11 +8,10 @@ import { openBlob } from "../open-blob.ts";
 import { threadCipher } from "../thread-cipher.ts";
 import { applyMeta, type FileMeta } from "./file-meta.ts";
 import { HOLE_MIN_BYTES, piecesOf, writePieces } from "./holes.ts";
-import { damagedPath, type FsPath } from "./names.ts";
+import type { FsPath } from "./names.ts";
 import { createFile, OpenFiles, openForWriting } from "./open-files.ts";
 
 export const RESTORE_BATCH = "restore-batch";
-export const RESTORE_FINISH = "restore-finish";
 
 /** A file of a batch. */
 export interface BatchFile {
@@ -64,21 +63,9 @@ export interface BatchOutcome {
   notes: { file: number; message: string }[];
 }
 
-export interface FinishInput {
-  path: FsPath;
-  final: FsPath;
-  /** Not all of its content is there. */
-  damaged: boolean;
-  meta: FileMeta;
-}
-
-/** Where the file is now, and what of its meta could not be had; or why it cannot have its name. */
-export type FinishOutcome = { path: FsPath; note: string | null } | { failed: FileFailure };
-
 /** Tasks of the worker threads: blobs of a pack are opened and written to where they belong. */
 export const restoreTasks: TaskTable = {
   [RESTORE_BATCH]: (input: BatchInput): TaskAnswer<BatchOutcome> => ({ value: new Batch(input).run() }),
-  [RESTORE_FINISH]: (input: FinishInput): TaskAnswer<FinishOutcome> => ({ value: finish(input) }),
 };
 
 /** How far a file of a batch is. */
@@ -193,30 +180,6 @@ class Batch {
   #state(n: number): FileState {
     return this.#states[n] as FileState;
   }
-}
-
-/** Gives a file that several batches have filled its meta and its name. */
-function finish({ path, final, damaged, meta }: FinishInput): FinishOutcome {
-  try {
-    const fd = openForWriting(path);
-    let note: string | null;
-    try {
-      note = applyMeta(fd, meta);
-    } finally {
-      closeSync(fd);
-    }
-    const place = damaged ? freePlace(final) : final;
-    renameSync(path, place);
-    return { path: place, note };
-  } catch (error) {
-    return { failed: failureOf(0, error) };
-  }
-}
-
-function freePlace(final: FsPath): FsPath {
-  let n = 1;
-  while (existsSync(damagedPath(final, n))) n += 1;
-  return damagedPath(final, n);
 }
 
 /** @throws what is not an error of the operating system */

@@ -4,6 +4,7 @@ import { temporaryFolder } from "../../testing/tree.ts";
 import { hashOf, type Id } from "../format/ids.ts";
 import type { IndexedPack } from "../format/index-file.ts";
 import { type BlobType, PackBuilder } from "../format/pack.ts";
+import type { SnapshotSummary } from "../format/snapshot.ts";
 import { encodeTree, type TreeNode } from "../format/tree.ts";
 import { type OpenOptions, Repository } from "../repository.ts";
 import { LocalStore } from "../stores/local.ts";
@@ -91,10 +92,13 @@ export class MadeRepository {
   }
 
   /** Stores everything and a snapshot of the tree. */
-  async snapshot(tree: Id, options: { time?: string; tags?: string[]; hostname?: string; paths?: string[] } = {}): Promise<Id> {
+  async snapshot(
+    tree: Id,
+    options: { time?: string; tags?: string[]; hostname?: string; paths?: string[]; summary?: SnapshotSummary } = {},
+  ): Promise<Id> {
     await this.endPacks();
     if (this.#packs.length > 0) await this.repository.saveIndex(this.#packs.splice(0));
-    const { time = new Date(NOW).toISOString(), tags, hostname = "game-host", paths = ["/world"] } = options;
-    return this.repository.saveSnapshot({ time, tree, paths, hostname, username: "steward", tags });
+    const { time = new Date(NOW).toISOString(), tags, hostname = "game-host", paths = ["/world"], summary } = options;
+    return this.repository.saveSnapshot({ time, tree, paths, hostname, username: "steward", tags, summary });
   }
 }
