@@ -5,7 +5,7 @@ import { ROOT } from "./generated.ts";
 
 const FOLDER = "agent/backup/repository/kernels";
 /** The WebAssembly sources, by the name that their binary is exported under. */
-const SOURCES = { CHUNKER: "chunker.wat", COUNTER_MODE: "counter-mode.wat", POLY1305: "poly1305.wat" };
+const SOURCES = { CHUNKER: "chunker.wat", POLY1305: "poly1305.wat" };
 
 /** Every file that is made from WebAssembly text, by its path in the project. */
 export async function kernelFiles(root = ROOT): Promise<Map<string, string>> {

@@ -1,17 +1,17 @@
 import { execFile } from "node:child_process";
 import { lstat, mkdir, readdir, writeFile } from "node:fs/promises";
-import { freemem } from "node:os";
+import { totalmem } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { Ballast } from "./ballast.ts";
 import { type Measured, measured } from "./measured.ts";
 import { PASSWORD, type Place, type Tool } from "./tools.ts";
 
 const run = promisify(execFile);
 
-const GIB = 2 ** 30;
-/** Memory that is touched before each step: what a restore of the world writes, twice, but never so much that the page cache has to go. */
-const TOUCH_TIMES = 2;
-const TOUCH_SHARE = 0.3;
+/** Memory that is free and was touched at each step: what a restore of the world writes and half of that, but never so much that the page cache has to go. */
+const FREE_TIMES = 1.5;
+const FREE_SHARE = 0.15;
 
 export const STEPS = ["first", "no change", "incremental", "restore"] as const;
 export type StepName = (typeof STEPS)[number];
@@ -50,7 +50,7 @@ export async function runRound({ tools, world, folder, restored, change, address
   const round: Round = new Map(tools.map(({ name }) => [name, new Map()]));
   const places = new Map<string, Place>();
   await warm(world, signal);
-  const memory = Math.min((await bytesIn(world)) * TOUCH_TIMES, freemem() * TOUCH_SHARE);
+  const memory = Math.min((await bytesIn(world)) * FREE_TIMES, totalmem() * FREE_SHARE);
   for (const [index, tool] of tools.entries()) {
     const place: Place = {
       world,
@@ -70,8 +70,8 @@ export async function runRound({ tools, world, folder, restored, change, address
       const before = await bytesIn(place.repository);
       // What others wrote does not go to the disk at this one's expense.
       await run("sync", [], { signal });
-      await touchMemory(memory, signal);
-      const result = await work(tool, place);
+      const ballast = await Ballast.around(memory, signal);
+      const result = await work(tool, place).finally(() => ballast.drop());
       const storedBytes = await bytesIn(place.repository);
       round.get(tool.name)?.set(name, { ...result, storedBytes, addedBytes: storedBytes - before });
       say(`${name}: ${tool.name} ${result.seconds.toFixed(2)} s`);
@@ -90,15 +90,6 @@ export async function runRound({ tools, world, folder, restored, change, address
     return await measured(restore, signal);
   });
   return round;
-}
-
-/**
- * Takes memory and gives it back. A virtual machine's host takes free memory away within seconds, and the first touch of each page then costs up to seven
- * times as much as writing to it: more than all else in a restore, and now this tool's bad luck, now that one's.
- */
-async function touchMemory(bytes: number, signal: AbortSignal): Promise<void> {
-  const script = `const held = []; for (let at = 0; at < ${bytes}; at += ${GIB}) held.push(Buffer.alloc(${GIB}, 1));`;
-  await run(process.execPath, ["-e", script], { signal });
 }
 
 /** Reads every file once. */

@@ -32,8 +32,8 @@ export class Lane {
   /** What the thread has to store of what it read last. */
   #wanted: Uint8Array | undefined;
   newBytes = 0;
-  /** The thread begins a pack next, for which it can use memory of one that is stored. */
-  #beginsPack = true;
+  /** The thread needs none for its next pack. */
+  #hasMemory = false;
 
   constructor(context: LaneContext) {
     this.#context = context;
@@ -57,12 +57,12 @@ export class Lane {
     }
   }
 
-  async flush(): Promise<FinishedPack[]> {
-    return (await this.#thread.call<StepAnswer>("backup-flush", null)).packs;
+  flush(): Promise<FinishedPack | null> {
+    return this.#thread.call<FinishedPack | null>("backup-flush", null);
   }
 
-  async adopt({ blobs, bytes }: FinishedPack): Promise<FinishedPack[]> {
-    return (await this.#thread.call<StepAnswer>("backup-adopt", { blobs, bytes } satisfies AdoptInput)).packs;
+  adopt({ blobs, bytes }: FinishedPack): Promise<FinishedPack[]> {
+    return this.#thread.call<FinishedPack[]>("backup-adopt", { blobs, bytes } satisfies AdoptInput);
   }
 
   close(): Promise<void> {
@@ -158,16 +158,15 @@ export class Lane {
 
   /** One step of the thread; then it is decided what of it is new. */
   async #step(read?: Reading): Promise<ReadAnswer | undefined> {
-    const { sink, trees, onRead, signal } = this.#context;
+    const { sink, trees, onRead } = this.#context;
     const store = this.#wanted;
     this.#wanted = undefined;
     if (store === undefined && read === undefined) return undefined;
-    const spare = this.#beginsPack ? sink.takeSpare() : undefined;
-    const answer = await this.#thread.call<StepAnswer>("backup-step", { store, read, spare } satisfies StepInput);
-    signal.throwIfAborted();
-    this.newBytes += answer.newBytes;
-    if (spare !== undefined) this.#beginsPack = false;
-    if (answer.packs.length > 0) this.#beginsPack = true;
+    let answer = await this.#call({ store, read });
+    while (answer.unfinished === true) {
+      for (const pack of answer.packs) await sink.store(pack);
+      answer = await this.#call({ read });
+    }
     if (answer.read !== undefined) {
       this.#wanted = this.#claim(answer.read);
       onRead(answer.read.sizes.reduce((sum, bytes) => sum + bytes, 0));
@@ -175,6 +174,17 @@ export class Lane {
     // Folders that what was read before has finished.
     for (const pack of [...answer.packs, ...trees.takeFull()]) await sink.store(pack);
     return answer.read;
+  }
+
+  /** Memory is given along when the thread begins a pack, and not before: it would lie idle. */
+  async #call(input: StepInput): Promise<StepAnswer> {
+    const { sink, signal } = this.#context;
+    const spare = this.#hasMemory ? undefined : sink.takeSpare();
+    const answer = await this.#thread.call<StepAnswer>("backup-step", { ...input, spare } satisfies StepInput);
+    signal.throwIfAborted();
+    this.newBytes += answer.newBytes;
+    this.#hasMemory = answer.hasMemory;
+    return answer;
   }
 
   /** Which pieces nobody has stored or is about to store: a byte for each. */

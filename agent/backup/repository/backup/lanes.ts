@@ -50,16 +50,17 @@ export class Lanes {
     const [first, ...others] = this.#lanes;
     const small = extra === null ? [] : [extra];
     for (const lane of others) {
-      for (const pack of await lane.flush()) {
-        signal.throwIfAborted();
-        if (pack.bytes.length < SMALL_PACK_BYTES) small.push(pack);
-        else await sink.store(pack);
-      }
+      const pack = await lane.flush();
+      signal.throwIfAborted();
+      if (pack === null) continue;
+      if (pack.bytes.length < SMALL_PACK_BYTES) small.push(pack);
+      else await sink.store(pack);
     }
     for (const pack of small) {
       for (const stored of first === undefined ? [pack] : await first.adopt(pack)) await sink.store(stored);
     }
-    for (const pack of (await first?.flush()) ?? []) await sink.store(pack);
+    const last = (await first?.flush()) ?? null;
+    if (last !== null) await sink.store(last);
   }
 
   async close(): Promise<void> {

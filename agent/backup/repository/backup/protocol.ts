@@ -1,4 +1,5 @@
 import type { MasterKey } from "../format/cipher.ts";
+import type { CompressionLevel } from "../format/compression.ts";
 import type { FinishedPack } from "../format/pack.ts";
 
 /** What a thread has to know before its first step. */
@@ -8,7 +9,7 @@ export interface Setup {
   /** Bytes. */
   chunkMin: number;
   /** Of zstd; 0 for repositories that do not compress. */
-  level: number;
+  level: CompressionLevel;
   lowPriority: boolean;
 }
 
@@ -25,10 +26,10 @@ export type Reading = { kind: "batch"; files: FileRequest[] } | { kind: "large";
 
 /** One step of a thread: store what of the last one is new, then read on. */
 export interface StepInput {
-  /** A byte for each id that the last step answered, 1 for those to be stored. Absent: none. */
+  /** A byte for each id that the last reading answered, 1 for those to be stored. Absent: none, or no others than before. */
   store?: Uint8Array;
   read?: Reading;
-  /** Memory of a pack that is stored, to be filled again. */
+  /** Memory of a pack that is stored, to be filled again. Only for a thread that has none. */
   spare?: SharedArrayBuffer;
 }
 
@@ -36,6 +37,10 @@ export interface StepAnswer {
   packs: FinishedPack[];
   /** Contents of what was stored, in bytes. */
   newBytes: number;
+  /** The thread has a pack that is not full, or memory for one. */
+  hasMemory: boolean;
+  /** A pack is full and there is more to store: once the pack is stored, another step goes on with that. Nothing was read. */
+  unfinished?: true;
   read?: ReadAnswer;
 }
 

@@ -1,4 +1,5 @@
 import type { Cipher } from "../format/cipher.ts";
+import type { CompressionLevel } from "../format/compression.ts";
 import { hashOf } from "../format/ids.ts";
 import { type FinishedPack, PackBuilder } from "../format/pack.ts";
 import type { TreeNode } from "../format/tree.ts";
@@ -23,7 +24,7 @@ export interface Report {
 }
 
 /** Null when there is nothing to report. */
-export function reportOf(problems: Problems, at: number, cipher: Cipher, index: BlobIndex, level: number): Report | null {
+export function reportOf(problems: Problems, at: number, cipher: Cipher, index: BlobIndex, level: CompressionLevel): Report | null {
   const { list, databases, count, torn } = problems;
   if (count === 0 && databases.length === 0) return null;
   const facts = { format: REPORT_FORMAT, consistency: torn > 0 ? "torn" : "stable", problems: list, problemsInAll: count, databases };

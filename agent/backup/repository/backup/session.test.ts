@@ -10,7 +10,7 @@ import { newPolynomial } from "../format/polynomial.ts";
 import { CHUNK_MIN } from "../kernels/chunker.ts";
 import { idsOf } from "./contents.ts";
 import { blockingClock, OpenFile } from "./file-reader.ts";
-import type { FileAnswer, FileRequest, StepAnswer } from "./protocol.ts";
+import type { FileAnswer, FileRequest, StepAnswer, StepInput } from "./protocol.ts";
 import { Session } from "./session.ts";
 
 const MIB = 1024 * 1024;
@@ -39,20 +39,28 @@ function put(name: string, content: Buffer | string): FileRequest {
 function readAndStore(session: Session, file: FileRequest): { answer: FileAnswer; ids: string[]; packs: StepAnswer["packs"] } {
   const ids: string[] = [];
   const packs: StepAnswer["packs"] = [];
-  let step = session.step({ read: { kind: "large", file } });
-  for (;;) {
+  const finished = (input: StepInput): StepAnswer => {
+    let step = session.step(input);
+    for (; step.unfinished === true; step = session.step({ read: input.read })) {
+      expect([step.packs.length, step.read]).toEqual([1, undefined]);
+      packs.push(...step.packs);
+    }
     packs.push(...step.packs);
+    return step;
+  };
+  let step = finished({ read: { kind: "large", file } });
+  for (;;) {
     const { read } = step;
     if (read === undefined) throw new Error("nothing was read");
     ids.push(...idsOf(read.ids));
     const store = new Uint8Array(read.sizes.length).fill(1);
     const [answer] = read.files;
     if (answer !== undefined) {
-      packs.push(...session.step({ store }).packs);
+      finished({ store });
       const last = session.flush();
       return { answer, ids, packs: last === null ? packs : [...packs, last] };
     }
-    step = session.step({ store, read: { kind: "more" } });
+    step = finished({ store, read: { kind: "more" } });
   }
 }
 
@@ -108,6 +116,28 @@ test("small files are read in a batch, and each has a fate of its own", () => {
     { status: "failed", code: "ENOTFILE" },
   ]);
   expect(idsOf(read?.ids ?? Buffer.alloc(0))).toEqual([hashOf(Buffer.from("content"))]);
+});
+
+test("a step ends with a full pack, and the next one goes on in the memory that it is given", () => {
+  const session = makeSession();
+  const [large, small] = [put("large", seededBytes(40 * MIB, 3)), put("small", "read only when all is stored")];
+  let { read } = session.step({ read: { kind: "large", file: large } });
+  let filled = 0;
+  for (let packs = 0; packs === 0; ) {
+    const store = new Uint8Array(read?.sizes.length ?? 0).fill(1);
+    filled += read?.sizes.reduce((sum, size) => sum + size, 0) ?? 0;
+    const step = session.step({ store, read: { kind: "more" } });
+    packs = step.packs.length;
+    read = step.read;
+    if (packs === 0) continue;
+    expect([step.unfinished, packs, read, step.hasMemory]).toEqual([true, 1, undefined, false]);
+    expect(step.packs[0]?.bytes.length).toBeLessThan(filled);
+  }
+  const spare = new SharedArrayBuffer(33 * MIB);
+  const rest = session.step({ spare, read: { kind: "batch", files: [small] } });
+  expect([rest.unfinished, rest.hasMemory]).toEqual([undefined, true]);
+  expect(rest.read?.files).toMatchObject([{ status: "read" }]);
+  expect(session.flush()?.bytes.buffer === spare).toBe(true);
 });
 
 test("only the pieces that are asked for are stored", () => {

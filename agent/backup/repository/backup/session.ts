@@ -42,8 +42,11 @@ export class Session {
   readonly #clock: BlockingClock;
   readonly #zeros: { bytes: Buffer; id: Buffer };
   #window: Buffer;
-  /** What the last step read and nobody has decided upon yet. */
+  /** What was read last. */
   #pieces: Piece[] = [];
+  /** Which of these are to be stored, a byte for each, and how many of them are done with. */
+  #store: Uint8Array | undefined;
+  #stored = 0;
   #large: { file: OpenFile; request: FileRequest; database: boolean } | null = null;
   #pack: PackBuilder | null = null;
   /** What was read last is of one file. */
@@ -68,20 +71,31 @@ export class Session {
   step({ store, read, spare }: StepInput): StepAnswer {
     const began = performance.now();
     this.#spare ??= spare;
-    const packs: FinishedPack[] = [];
-    let newBytes = 0;
-    for (const [at, { id, start, end }] of this.#pieces.entries()) {
-      if (store?.[at] !== 1) continue;
-      const pack = this.#openPack();
-      const { length } = pack.add(id.toString("hex"), this.#window.subarray(start, end), this.#setup.level, this.#quick);
-      this.#quick = this.#ofOneFile && length > (end - start) * QUICK_SHARE;
-      newBytes += end - start;
-      if (pack.full) packs.push(this.#finishPack(pack));
+    if (store !== undefined) this.#store = store;
+    const stored = this.#storePieces();
+    const answer: StepAnswer = { ...stored, hasMemory: this.#pack !== null || this.#spare !== undefined };
+    if (answer.unfinished === undefined) {
+      this.#pieces = [];
+      this.#store = undefined;
+      this.#stored = 0;
+      if (read !== undefined) answer.read = this.#read(read);
     }
-    this.#pieces = [];
-    const answer: StepAnswer = { packs, newBytes, ...(read !== undefined && { read: this.#read(read) }) };
     if (this.#setup.lowPriority) this.#rest(performance.now() - began);
     return answer;
+  }
+
+  /** Stores what is to be stored, up to the end of a pack: the next one may use the memory of one that is stored by then. */
+  #storePieces(): Pick<StepAnswer, "packs" | "newBytes" | "unfinished"> {
+    let newBytes = 0;
+    for (; this.#stored < this.#pieces.length; this.#stored += 1) {
+      if (this.#store?.[this.#stored] !== 1) continue;
+      if (this.#pack?.full === true) return { packs: [this.#finishPack(this.#pack)], newBytes, unfinished: true };
+      const { id, start, end } = this.#pieces[this.#stored] as Piece;
+      const { length } = this.#openPack().add(id.toString("hex"), this.#window.subarray(start, end), this.#setup.level, this.#quick);
+      this.#quick = this.#ofOneFile && length > (end - start) * QUICK_SHARE;
+      newBytes += end - start;
+    }
+    return { packs: this.#pack?.full === true ? [this.#finishPack(this.#pack)] : [], newBytes };
   }
 
   /** Takes in the blobs of a small pack of another thread. */

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import * as z from "zod/mini";
 import type { Clock } from "../../../clock.ts";
 import { defaultThreads } from "../../workers/pool.ts";
+import type { CompressionLevel } from "../format/compression.ts";
 import { CHUNK_MIN } from "../kernels/chunker.ts";
 import type { RepositoryLock } from "../locks/lock.ts";
 import type { Repository } from "../repository.ts";
@@ -41,7 +42,7 @@ export interface Stage {
   copies: Copies;
   owners: Owners;
   /** Of zstd; 0 for repositories of version 1. */
-  level: number;
+  level: CompressionLevel;
   /** Bytes of files that were read or taken over. */
   bytesDone: () => number;
   /** Bytes of all that was seen, with what has to be read several times. */
@@ -95,7 +96,7 @@ async function assemble(repository: Repository, lock: RepositoryLock, fileIndex:
   if (fileIndex !== null) sink.adopt(await stillThere(repository, fileIndex, signal));
   const { parent, useIndex } = await chooseParent(repository, fileIndex, options.parent, { hostname: options.hostname, paths, signal });
   const history = new History({ repository, fileIndex: useIndex ? fileIndex : null, parent, problems, signal });
-  const level = config.version === 1 ? 0 : options.level;
+  const level: CompressionLevel = config.version === 1 ? 0 : options.level;
   const chunkMin = options.chunkMin ?? CHUNK_MIN;
   const queue = new WorkQueue(chunkMin);
   signal.addEventListener("abort", () => queue.stop(), { once: true });

@@ -1,5 +1,5 @@
 import type { Task, TaskTable } from "../../workers/tasks.ts";
-import type { PackedBlob } from "../format/pack.ts";
+import type { FinishedPack, PackedBlob } from "../format/pack.ts";
 import { copyDatabase } from "./database.ts";
 import type { CopyAnswer, CopyInput, Setup, StepAnswer, StepInput } from "./protocol.ts";
 import { Session } from "./session.ts";
@@ -28,12 +28,9 @@ const step: Task<StepInput, StepAnswer> = (input) => ({ value: current().step(in
 
 const copy: Task<CopyInput, CopyAnswer> = async (input) => ({ value: await copyDatabase(input) });
 
-const adopt: Task<AdoptInput, StepAnswer> = ({ blobs, bytes }) => ({ value: { packs: current().adopt(blobs, bytes), newBytes: 0 } });
+const adopt: Task<AdoptInput, FinishedPack[]> = ({ blobs, bytes }) => ({ value: current().adopt(blobs, bytes) });
 
-const flush: Task<null, StepAnswer> = () => {
-  const pack = current().flush();
-  return { value: { packs: pack === null ? [] : [pack], newBytes: 0 } };
-};
+const flush: Task<null, FinishedPack | null> = () => ({ value: current().flush() });
 
 /** What a worker thread does in a backup. The state between tasks is the thread's Session: a thread works for one backup at a time. */
 export const backupTasks: TaskTable = {

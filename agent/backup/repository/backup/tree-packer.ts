@@ -1,4 +1,5 @@
 import type { Cipher } from "../format/cipher.ts";
+import type { CompressionLevel } from "../format/compression.ts";
 import { hashOf } from "../format/ids.ts";
 import { type FinishedPack, PackBuilder } from "../format/pack.ts";
 import { encodeTree, type TreeNode } from "../format/tree.ts";
@@ -15,13 +16,13 @@ const TREE_PACK_BYTES = 4 * 1024 * 1024;
 export class TreePacker {
   readonly #cipher: Cipher;
   readonly #index: BlobIndex;
-  readonly #level: number;
+  readonly #level: CompressionLevel;
   #pack: PackBuilder | null = null;
   #full: FinishedPack[] = [];
   /** Contents of the trees that were new, in bytes. */
   newBytes = 0;
 
-  constructor(cipher: Cipher, index: BlobIndex, level: number) {
+  constructor(cipher: Cipher, index: BlobIndex, level: CompressionLevel) {
     this.#cipher = cipher;
     this.#index = index;
     this.#level = level;

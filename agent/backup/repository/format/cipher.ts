@@ -1,5 +1,4 @@
-import { type Cipheriv, createCipheriv, randomFillSync, timingSafeEqual } from "node:crypto";
-import { CounterMode, SHORT_BYTES } from "../kernels/counter-mode.ts";
+import { type Cipheriv, createCipheriv, createSecretKey, type KeyObject, randomFillSync, timingSafeEqual } from "node:crypto";
 import { Poly1305 } from "../kernels/poly1305.ts";
 import { CorruptError } from "./corrupt.ts";
 import { release } from "./release.ts";
@@ -16,6 +15,8 @@ const IV_BYTES = 16;
 const MAC_BYTES = 16;
 /** What sealing adds: an IV of 16 bytes before, a MAC of 16 behind. */
 export const SEAL_OVERHEAD = IV_BYTES + MAC_BYTES;
+/** So much is sealed at a time: it stays in the processor's caches, and takes little memory beside its target. In bytes, whole blocks of Poly1305. */
+const PIECE_BYTES = 256 * 1024;
 /** So many IVs are drawn at once, since each call for random bytes costs microseconds. */
 const IVS_DRAWN = 256;
 
@@ -24,17 +25,16 @@ const IVS_DRAWN = 256;
  * MasterKey may come from another thread.
  */
 export class Cipher {
-  readonly #encrypt: Uint8Array;
+  /** Node takes 12 µs longer to make a cipher from bytes than from this. */
+  readonly #encrypt: KeyObject;
   readonly #r: Uint8Array;
   readonly #nonceCipher: Cipheriv;
   readonly #poly1305 = new Poly1305();
-  readonly #short: CounterMode;
   readonly #ivs = Buffer.alloc(IV_BYTES * IVS_DRAWN);
   #ivAt = this.#ivs.length;
 
   constructor(key: MasterKey) {
-    this.#encrypt = key.encrypt;
-    this.#short = new CounterMode(key.encrypt);
+    this.#encrypt = createSecretKey(key.encrypt);
     this.#r = key.mac.r;
     this.#nonceCipher = createCipheriv("aes-128-ecb", key.mac.k, null).setAutoPadding(false);
   }
@@ -52,13 +52,22 @@ export class Cipher {
     if (end + MAC_BYTES > target.length) throw new RangeError(`${plain.length} bytes, sealed, do not fit behind ${at} of ${target.length}`);
     const iv = this.#nextIv();
     target.set(iv, at);
-    const ciphertext = this.#crypt(iv, plain);
-    // From here, not from the target: that may be memory shared between threads, which V8 copies more slowly.
-    const mac = this.#mac(iv, ciphertext);
-    target.set(ciphertext, at + IV_BYTES);
-    target.set(mac, end);
-    release(ciphertext);
+    const cipher = createCipheriv("aes-256-ctr", this.#encrypt, iv);
+    this.#poly1305.begin(this.#r, this.#nonceCipher.update(iv));
+    for (let from = 0; from < plain.length; from += PIECE_BYTES) {
+      const ciphertext = cipher.update(plain.subarray(from, from + PIECE_BYTES));
+      // From here, not from the target: that may be memory shared between threads, which V8 copies more slowly.
+      this.#poly1305.take(ciphertext);
+      target.set(ciphertext, at + IV_BYTES + from);
+      release(ciphertext);
+    }
+    target.set(this.#poly1305.end(), end);
     return plain.length + SEAL_OVERHEAD;
+  }
+
+  /** Memory for what was sealed: it is opened there without a copy. What an earlier call gave may be empty afterwards. */
+  buffer(capacity: number): Buffer {
+    return this.#poly1305.buffer(capacity);
   }
 
   /** What was sealed. `what` names it for an error. @throws CorruptError */
@@ -69,14 +78,8 @@ export class Cipher {
     if (!timingSafeEqual(this.#mac(iv, ciphertext), sealed.subarray(-MAC_BYTES))) {
       throw new CorruptError(what, "its contents do not fit their signature");
     }
-    const plain = this.#crypt(iv, ciphertext);
-    return Buffer.isBuffer(plain) ? plain : Buffer.from(plain);
-  }
-
-  /** In counter mode, encrypting and decrypting are the same. A Buffer belongs to the caller, anything else is valid until the next call. */
-  #crypt(iv: Uint8Array, bytes: Uint8Array): Uint8Array {
-    if (bytes.length <= SHORT_BYTES) return this.#short.apply(iv, bytes);
-    return createCipheriv("aes-256-ctr", this.#encrypt, iv).update(bytes);
+    // In counter mode, encrypting and decrypting are the same.
+    return createCipheriv("aes-256-ctr", this.#encrypt, iv).update(ciphertext);
   }
 
   #mac(iv: Uint8Array, ciphertext: Uint8Array): Uint8Array {

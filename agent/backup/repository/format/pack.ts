@@ -1,9 +1,8 @@
 import type { Cipher } from "./cipher.ts";
 import { SEAL_OVERHEAD } from "./cipher.ts";
-import { compress } from "./compression.ts";
+import { type CompressionLevel, compress } from "./compression.ts";
 import { CorruptError } from "./corrupt.ts";
 import { hashOf, ID_BYTES, type Id } from "./ids.ts";
-import { release } from "./release.ts";
 
 export type BlobType = "data" | "tree";
 
@@ -89,14 +88,13 @@ export class PackBuilder {
    *   since restic's `prune` packs those again that are not.
    * @param quick Compresses in half the time what is not expected to become much smaller.
    */
-  add(id: Id, plain: Uint8Array, level: number, quick = false): PackedBlob {
+  add(id: Id, plain: Uint8Array, level: CompressionLevel, quick = false): PackedBlob {
     if (plain.length === 0) throw new RangeError("An empty file has no blob");
     const compressed = level === 0 ? undefined : compress(plain, level, quick);
     const helps = compressed !== undefined && (this.#type === "tree" || compressed.length < plain.length);
     const stored = helps ? compressed : plain;
     this.#makeRoom(stored.length + SEAL_OVERHEAD);
     const length = this.#cipher.sealInto(stored, this.#memory, this.#used);
-    if (compressed !== undefined) release(compressed);
     return this.#append({
       id,
       type: this.#type,

@@ -85,3 +85,21 @@ test("Carries that are as large as they can be are kept", () => {
     expect(tagOf(ones, ones, message)).toBe(slowTag(ones, ones, message));
   }
 });
+
+test("A message in the kernel's own memory has the same tag, wherever it lies, and stays as it is", () => {
+  const below = randomBelow(SEED);
+  const poly = new Poly1305();
+  for (const capacity of [1000, 100_000, 300_000]) {
+    const memory = poly.buffer(capacity);
+    for (let n = 0; n < capacity; n += 1) memory[n] = below(256);
+    const before = Buffer.from(memory);
+    for (let round = 0; round < 40; round += 1) {
+      const start = below(capacity);
+      const end = start + below(Math.min(capacity - start, 500) + 1);
+      const [r, s] = [Buffer.from(Array.from({ length: 16 }, () => below(256))), Buffer.from(Array.from({ length: 16 }, () => below(256)))];
+      const tag = Buffer.from(poly.tag(r, s, memory.subarray(start, end))).toString("hex");
+      expect(tag, `${start} to ${end} (seed ${SEED})`).toBe(slowTag(r, s, before.subarray(start, end)));
+    }
+    expect(memory.equals(before)).toBe(true);
+  }
+});

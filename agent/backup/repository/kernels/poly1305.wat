@@ -5,7 +5,8 @@
 ;; such numbers needs 20 multiplications. Limbs may exceed 32 bits for a while: with h0 below 3.1 * 2^32, the others below
 ;; 2^33 and rN below 2^28, no sum reaches 2^64.
 (module
-  ;; 0: h0..h4 as i64. 64: the key, r then s. 96: the tag. 1024: where the caller puts the message.
+  ;; 0: h0..h4 as i64. 64: the key, r then s. 96: the tag. 1024: where the caller puts the message, piece by piece, unless
+  ;; it lies further behind as a whole.
   (memory (export "memory") 2)
 
   ;; Takes the key from 64 and empties the accumulator.
@@ -17,7 +18,7 @@
     (i32.store (i32.const 76) (i32.and (i32.load (i32.const 76)) (i32.const 0x0ffffffc))))
 
   ;; Adds the 16-byte blocks from $at to $end, each with $high above it: 1 for whole blocks.
-  (func $blocks (param $at i32) (param $end i32) (param $high i64)
+  (func $blocks (export "blocks") (param $at i32) (param $end i32) (param $high i64)
     (local $h0 i64) (local $h1 i64) (local $h2 i64) (local $h3 i64) (local $h4 i64)
     (local $r0 i64) (local $r1 i64) (local $r2 i64) (local $r3 i64)
     (local $s1 i64) (local $s2 i64) (local $s3 i64)

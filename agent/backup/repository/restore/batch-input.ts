@@ -5,7 +5,7 @@ import type { FileWork } from "./work.ts";
 
 /** A batch on its way to a thread, with the files in the order of their numbers in it. */
 export interface Posted {
-  input: Omit<BatchInput, "bytes">;
+  input: Omit<BatchInput, "part">;
   files: FileWork[];
 }
 

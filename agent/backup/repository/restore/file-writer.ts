@@ -3,7 +3,7 @@ import { errorCode } from "../../error-code.ts";
 import type { WorkerPool } from "../../workers/pool.ts";
 import { readAvailable } from "../pack-range.ts";
 import type { Repository } from "../repository.ts";
-import { batchFile, batchInput } from "./batch-input.ts";
+import { batchFile, batchInput, type Posted } from "./batch-input.ts";
 import { finishFile } from "./finish-file.ts";
 import type { FsPath } from "./names.ts";
 import { createFile, openForWriting } from "./open-files.ts";
@@ -42,7 +42,7 @@ export class FileWriter {
       blobs: [],
       files: whole.map((file) => batchFile(file, 0, () => this.#options.overwrite)),
     };
-    await this.#post({ input, files: whole }, Buffer.alloc(0));
+    await this.#post({ input, files: whole }, { bytes: Buffer.alloc(0) });
     for (const file of files) if (file.damaged && this.#make(file)) this.#settle(file);
   }
 
@@ -50,11 +50,14 @@ export class FileWriter {
   async write(batch: PlannedBatch, tried: ReadonlySet<number> = new Set()): Promise<void> {
     const { repository, overwrite, signal } = this.#options;
     signal.throwIfAborted();
-    const bytes = await readAvailable(repository.store, batch.pack, batch.offset, batch.length, signal);
+    const { pack, offset, length } = batch;
+    const read = () => readAvailable(repository.store, pack, offset, length, signal);
+    const file = repository.store.fileOf?.("data", pack);
+    const part = file === undefined ? { bytes: await read() } : { file, offset, length };
     // Before any thread sees them, so that each file is whole in one batch or made for all.
     const posted = batchInput(repository.master, batch, (_, writes) => overwrite || writes > 1);
     for (const [n, file] of posted.files.entries()) if (posted.input.files[n]?.whole === false) this.#make(file);
-    const damaged = await this.#post(posted, bytes);
+    const damaged = await this.#post(posted, part, read);
     for (const n of damaged) await this.#elsewhere(batch.blobs[n] as PlannedBlob, tried);
   }
 
@@ -69,14 +72,9 @@ export class FileWriter {
   }
 
   /** Answers the numbers of the blobs that are not whole. */
-  async #post({ input, files }: { input: Omit<BatchInput, "bytes">; files: FileWork[] }, bytes: Buffer): Promise<number[]> {
-    const own =
-      bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength
-        ? bytes
-        : Buffer.from(new Uint8Array(bytes).buffer);
-    const { damaged, failed, notes } = await this.#options.pool.run<BatchOutcome>(RESTORE_BATCH, { ...input, bytes: own }, [
-      own.buffer as ArrayBuffer,
-    ]);
+  async #post({ input, files }: Posted, part: BatchInput["part"], read?: () => Promise<Buffer>): Promise<number[]> {
+    const { unread, damaged, failed, notes } = await this.#send(input, part);
+    if (unread === true && read !== undefined) return this.#post({ input, files }, { bytes: await read() });
     const { problems, target } = this.#options;
     for (const { file: n, message } of notes) problems.add((files[n] as FileWork).path, "metadata", message);
     for (const { file: n, code, message } of failed) {
@@ -98,6 +96,14 @@ export class FileWriter {
       for (const { file } of writes) this.#written(files[file] as FileWork);
     }
     return damaged;
+  }
+
+  #send(input: Posted["input"], part: BatchInput["part"]): Promise<BatchOutcome> {
+    const { pool } = this.#options;
+    if (!("bytes" in part)) return pool.run<BatchOutcome>(RESTORE_BATCH, { ...input, part });
+    const { bytes } = part;
+    const own = bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
+    return pool.run<BatchOutcome>(RESTORE_BATCH, { ...input, part: { bytes: own } }, [own.buffer as ArrayBuffer]);
   }
 
   async #elsewhere({ id, entry, writes }: PlannedBlob, before: ReadonlySet<number>): Promise<void> {

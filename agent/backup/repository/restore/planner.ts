@@ -19,8 +19,8 @@ export interface PlannerOptions {
   /** Owners are restored too. */
   owners: boolean;
   problems: RestoreProblems;
-  /** A round ends when it has so many files, folders and links. Absent: as many as may be in memory. */
-  roundItems?: number;
+  /** A round ends when it has so many files, folders and links: twice as many as the one before. Absent: as many as may be in memory. */
+  roundItems?: { first: number; most: number };
   /** Tells the names for the time being of this run from those of others. */
   run: string;
 }
@@ -42,7 +42,8 @@ export class RestorePlanner {
 
   async *rounds(): AsyncGenerator<Round> {
     const { source, index, target, problems, roundItems } = this.#options;
-    let round = new Round(index, roundItems);
+    let items = roundItems?.first;
+    let round = new Round(index, items);
     const walk = walkTarget(source, target, {
       leave: true,
       onDamaged: (path, error) => problems.add(path, "damaged", `what is in this folder is lost: ${error.message}`),
@@ -53,7 +54,8 @@ export class RestorePlanner {
       else if (entry.included) this.#take(entry, round);
       if (!round.full) continue;
       yield round;
-      round = new Round(index, roundItems);
+      if (roundItems !== undefined && items !== undefined) items = Math.min(items * 2, roundItems.most);
+      round = new Round(index, items);
     }
     yield round;
   }

@@ -71,8 +71,11 @@ const FILE_ROOM_BYTES = 8192;
 const EMPTY_AT_ONCE = 500;
 /** Parts of packs that are read ahead of the threads. Each holds up to 4 MiB. */
 const READ_AHEAD = 2;
-/** Files, folders and links of a round, where it is known beforehand that all have room: the first are written while the next are planned. */
-const ROUND_ITEMS = 4096;
+/**
+ * Files, folders and links of a round, where it is known beforehand that all have room: the first are written while the next are planned. The first
+ * round is small, so that the threads have something to do soon; each is twice as large as the one before, up to the last number.
+ */
+const ROUND_ITEMS = { first: 256, most: 4096 };
 
 /**
  * Restores a snapshot. `repository.loadIndex` must have run. What is whole is restored whatever is damaged beside it; a file with lost parts is left as

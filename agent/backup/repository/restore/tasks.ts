@@ -1,4 +1,5 @@
-import { closeSync, ftruncateSync, renameSync, unlinkSync } from "node:fs";
+import { closeSync, ftruncateSync, openSync, readSync, renameSync, unlinkSync } from "node:fs";
+import { errorCode } from "../../error-code.ts";
 import type { TaskAnswer, TaskTable } from "../../workers/tasks.ts";
 import type { Cipher, MasterKey } from "../format/cipher.ts";
 import { CorruptError } from "../format/corrupt.ts";
@@ -41,8 +42,8 @@ export interface BatchBlob {
 export interface BatchInput {
   master: MasterKey;
   pack: Id;
-  /** May be cut short when the pack is. */
-  bytes: Uint8Array;
+  /** Part of the pack. `bytes` may be cut short when the pack is; `file`: the thread reads them itself. */
+  part: { bytes: Uint8Array } | { file: string; offset: number; length: number };
   blobs: BatchBlob[];
   files: BatchFile[];
 }
@@ -55,6 +56,8 @@ export interface FileFailure {
 }
 
 export interface BatchOutcome {
+  /** The thread could not read the part as it was told. Nothing was written. */
+  unread?: true;
   /** Numbers of the blobs that are not whole here. */
   damaged: number[];
   /** Files that could not be written: nothing is left of those that were made here. */
@@ -65,7 +68,7 @@ export interface BatchOutcome {
 
 /** Tasks of the worker threads: blobs of a pack are opened and written to where they belong. */
 export const restoreTasks: TaskTable = {
-  [RESTORE_BATCH]: (input: BatchInput): TaskAnswer<BatchOutcome> => ({ value: new Batch(input).run() }),
+  [RESTORE_BATCH]: (input: BatchInput): TaskAnswer<BatchOutcome> => ({ value: runBatch(input) }),
 };
 
 /** How far a file of a batch is. */
@@ -78,16 +81,50 @@ interface FileState {
   failed: boolean;
 }
 
+/** A larger part is left to others, so that a thread does not keep so much memory. In bytes. */
+const PART_BYTES_MAX = 16 * 1024 * 1024;
+
+function runBatch(input: BatchInput): BatchOutcome {
+  const cipher = threadCipher(input.master);
+  const bytes = "bytes" in input.part ? input.part.bytes : readPart(cipher, input.part);
+  if (bytes === null) return { unread: true, damaged: [], failed: [], notes: [] };
+  return new Batch(input, cipher, bytes).run();
+}
+
+/** Null when it cannot be read, or not all of it: others find out why. */
+function readPart(cipher: Cipher, { file, offset, length }: { file: string; offset: number; length: number }): Buffer | null {
+  if (length > PART_BYTES_MAX) return null;
+  const bytes = cipher.buffer(length);
+  try {
+    const fd = openSync(file, "r");
+    try {
+      for (let done = 0; done < length; ) {
+        const read = readSync(fd, bytes, done, length - done, offset + done);
+        if (read === 0) return null;
+        done += read;
+      }
+    } finally {
+      closeSync(fd);
+    }
+    return bytes;
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return null;
+  }
+}
+
 class Batch {
   readonly #input: BatchInput;
+  readonly #bytes: Uint8Array;
   readonly #cipher: Cipher;
   readonly #open = new OpenFiles();
   readonly #states: FileState[];
   readonly #outcome: BatchOutcome = { damaged: [], failed: [], notes: [] };
 
-  constructor(input: BatchInput) {
+  constructor(input: BatchInput, cipher: Cipher, bytes: Uint8Array) {
     this.#input = input;
-    this.#cipher = threadCipher(input.master);
+    this.#cipher = cipher;
+    this.#bytes = bytes;
     this.#states = input.files.map(({ writes }) => ({ left: writes, made: false, damaged: false, failed: false }));
   }
 
@@ -98,7 +135,7 @@ class Batch {
       for (const [n, blob] of blobs.entries()) this.#blob(n, blob);
     } finally {
       this.#open.closeAll();
-      freeMemory(this.#input.bytes);
+      if ("bytes" in this.#input.part) freeMemory(this.#bytes);
     }
     return this.#outcome;
   }
@@ -121,9 +158,14 @@ class Batch {
   }
 
   #plainOf({ id, offset, length, uncompressedLength }: BatchBlob): Buffer | null {
-    const { pack, bytes } = this.#input;
+    const { pack } = this.#input;
     try {
-      return openBlob(this.#cipher, bytes.subarray(offset, offset + length), { id, type: "data", uncompressedLength }, `pack ${pack}`);
+      return openBlob(
+        this.#cipher,
+        this.#bytes.subarray(offset, offset + length),
+        { id, type: "data", uncompressedLength },
+        `pack ${pack}`,
+      );
     } catch (error) {
       if (error instanceof CorruptError) return null;
       throw error;

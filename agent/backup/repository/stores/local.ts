@@ -35,6 +35,10 @@ export class LocalStore implements RepositoryStore {
     this.#disk = new LocalDisk({ platform, link, now });
   }
 
+  fileOf(type: FileType, name: string): string {
+    return this.#path(type, name);
+  }
+
   async create(signal?: AbortSignal): Promise<void> {
     await this.#told("make folders", async () => {
       signal?.throwIfAborted();

@@ -29,6 +29,8 @@ export interface RepositoryStore {
   readonly place: string;
   /** Absolute path that a backup must leave out, when the store lies on this host. */
   readonly folder?: string;
+  /** Where a file lies, when it is one of this host that any thread may read. */
+  fileOf?(type: FileType, name: string): string;
   /** How many calls may usefully run at the same time. */
   readonly parallel: number;
   /** Makes what has to be there before the first file is written. Nothing happens when it is there already. */
