@@ -15,6 +15,8 @@ const LINKED_MAX = 200_000;
 export interface PlannerOptions {
   source: TreeSource;
   index: BlobIndex;
+  /** The store is not on this host. */
+  far: boolean;
   target: TargetOptions;
   /** Owners are restored too. */
   owners: boolean;
@@ -41,9 +43,9 @@ export class RestorePlanner {
   }
 
   async *rounds(): AsyncGenerator<Round> {
-    const { source, index, target, problems, roundItems } = this.#options;
+    const { source, index, far, target, problems, roundItems } = this.#options;
     let items = roundItems?.first;
-    let round = new Round(index, items);
+    let round = new Round(index, far, items);
     const walk = walkTarget(source, target, {
       leave: true,
       onDamaged: (path, error) => problems.add(path, "damaged", `what is in this folder is lost: ${error.message}`),
@@ -55,7 +57,7 @@ export class RestorePlanner {
       if (!round.full) continue;
       yield round;
       if (roundItems !== undefined && items !== undefined) items = Math.min(items * 2, roundItems.most);
-      round = new Round(index, items);
+      round = new Round(index, far, items);
     }
     yield round;
   }

@@ -11,6 +11,8 @@ const PLACES_MAX = 1_048_576;
 const GAP_MAX_BYTES = 256 * 1024;
 /** So much of a pack is read at a time, in bytes: several of these are in memory, at each step from the store to the disk. A larger blob comes alone. */
 const BATCH_MAX_BYTES = 4 * 1024 * 1024;
+/** The same of a store that is far away, where a call costs more. */
+const FAR_BATCH_MAX_BYTES = 16 * 1024 * 1024;
 /** Packs are told apart in sorting by what is above an offset of 32 bits. */
 const OFFSET_RANGE = 2 ** 32;
 
@@ -50,10 +52,13 @@ export class Round {
   #offsets = new Float64Array(1024);
   #count = 0;
   readonly #itemsMax: number;
+  readonly #batchMax: number;
 
-  constructor(index: BlobIndex, itemsMax: number = ITEMS_MAX) {
+  /** @param far The store is not on this host. */
+  constructor(index: BlobIndex, far: boolean, itemsMax: number = ITEMS_MAX) {
     this.#index = index;
     this.#itemsMax = itemsMax;
+    this.#batchMax = far ? FAR_BATCH_MAX_BYTES : BATCH_MAX_BYTES;
   }
 
   get full(): boolean {
@@ -104,7 +109,7 @@ export class Round {
       }
       const location = this.#index.locationOf(entry);
       const blob: PlannedBlob = { id: this.#index.idOf(entry), entry, location, writes: [write] };
-      if (batch !== null && fits(batch, location)) {
+      if (batch !== null && fits(batch, location, this.#batchMax)) {
         batch.length = location.offset + location.length - batch.offset;
         batch.blobs.push(blob);
         continue;
@@ -145,7 +150,7 @@ export function batchOf(blob: PlannedBlob): PlannedBatch {
   return { pack, offset, length, blobs: [blob] };
 }
 
-function fits(batch: PlannedBatch, { pack, offset, length }: BlobLocation): boolean {
+function fits(batch: PlannedBatch, { pack, offset, length }: BlobLocation, max: number): boolean {
   const end = batch.offset + batch.length;
-  return pack === batch.pack && offset - end <= GAP_MAX_BYTES && offset + length - batch.offset <= BATCH_MAX_BYTES;
+  return pack === batch.pack && offset - end <= GAP_MAX_BYTES && offset + length - batch.offset <= max;
 }

@@ -180,6 +180,7 @@ class Restoration {
     const planner = new RestorePlanner({
       source: this.#repository,
       index: this.#repository.index,
+      far: this.#repository.store.folder === undefined,
       target: this.#target,
       // Owners are root's to give, and Windows has none.
       owners: process.getuid?.() === 0,

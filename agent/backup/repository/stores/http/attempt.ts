@@ -1,6 +1,7 @@
 import { ReadableStream } from "node:stream/web";
 import type { Pace } from "../pace.ts";
 import { FILE_BYTES_MAX } from "../ranges.ts";
+import { Body } from "./body.ts";
 
 export type Fetch = typeof fetch;
 
@@ -35,11 +36,6 @@ export interface AttemptOptions {
   upload?: Pace;
   download?: Pace;
   signal?: AbortSignal;
-}
-
-/** The answer is longer than anything that was asked for. */
-export class AnswerTooLong extends Error {
-  override readonly name = "AnswerTooLong";
 }
 
 /**
@@ -90,14 +86,13 @@ async function* pieces(body: Uint8Array, pace: Pace | undefined, alive: () => vo
 
 async function readBody(response: Response, max: number, pace: Pace | undefined, alive: () => void, signal: AbortSignal): Promise<Buffer> {
   alive();
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const part of response.body ?? []) {
+  // An answer to HEAD tells a length, too.
+  if (response.body === null) return Buffer.alloc(0);
+  const body = new Body(Number(response.headers.get("content-length") ?? 0), max);
+  for await (const part of response.body) {
     alive();
-    bytes += part.length;
-    if (bytes > max) throw new AnswerTooLong(`the answer is longer than ${max} bytes`);
-    parts.push(part);
+    body.add(part);
     await pace?.(part.length, signal);
   }
-  return Buffer.concat(parts, bytes);
+  return body.finish();
 }

@@ -1,7 +1,8 @@
 import { type Clock, systemClock } from "../../../../clock.ts";
 import { AgentError, EXIT } from "../../../../errors.ts";
 import { type Pace, sleep } from "../pace.ts";
-import { AnswerTooLong, attempt, type Fetch, type HttpAnswer, type HttpRequest, IDLE_MS } from "./attempt.ts";
+import { attempt, type Fetch, type HttpAnswer, type HttpRequest, IDLE_MS } from "./attempt.ts";
+import { AnswerTooLong } from "./body.ts";
 import { backoffMs, isPassing, retryAfterMs, toldBy } from "./judge.ts";
 
 /** A request is tried again for so long after its first failure, in milliseconds: restic's own patience (its documentation, 15 minutes). */
