@@ -1,8 +1,8 @@
-import { isUtf8 } from "node:buffer";
-import { lstatSync, mkdirSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { seededBytes } from "../../testing/tree.ts";
+import { removeOddLinks } from "../testing/odd-links.ts";
 import { RandomTree } from "../testing/random-tree.ts";
 import { BackupKit, needsRestic } from "./testing/backup-kit.ts";
 
@@ -41,16 +41,6 @@ for (let tree = 0; tree < TREES; tree += 1) {
     expect(await kit.worldTree(second.snapshot)).toBe(await kit.worldTree(await kit.resticSnapshot()));
     await kit.check();
   });
-}
-
-/** Of links with targets that are not UTF-8, restic 0.14 loses the target. We write it as later ones do. */
-function removeOddLinks(folder: string | Buffer): void {
-  for (const name of readdirSync(folder, { encoding: "buffer" })) {
-    const path = Buffer.concat([Buffer.from(folder), Buffer.from("/"), name]);
-    const stats = lstatSync(path);
-    if (stats.isDirectory()) removeOddLinks(path);
-    else if (stats.isSymbolicLink() && !isUtf8(readlinkSync(path, { encoding: "buffer" }))) rmSync(path);
-  }
 }
 
 test("restic finds everything that we stored before, and adds nothing", async (context) => {
