@@ -12,6 +12,8 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 
 // New objects of the main thread get the room that they begin with, and no more: V8 would let it grow by 50 MB in a backup of 20,000 files, for nothing.
 setFlagsFromString("--semi-space-growth-factor=1");
+// Garbage is collected when there is a third of what is in use, instead of up to four times as much: a backup of 80,000 files takes 70 MB less for it.
+setFlagsFromString("--heap-growing-percent=30");
 
 const args = process.argv.slice(2);
 const io: Io = {

@@ -9,7 +9,7 @@ import { LONG, Scene } from "./parts/scene.ts";
 /** The interop suite (agent/backup/repository/interop.test.ts) through the Worker: we write with an agent's token, restic with a credential. */
 
 const FIRST_SEED = Number(process.env.RECONSYNC_SEED ?? 20261122);
-const TREES = LONG ? 8 : 1;
+const TREES = LONG ? 30 : 1;
 /** Snapshots of each tree. */
 const HISTORY = LONG ? 4 : 2;
 /** Both in turn is what each alone is, and more. */

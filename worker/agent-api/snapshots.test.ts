@@ -39,6 +39,9 @@ it("a snapshot in R2 counts only when its file has arrived there", async () => {
   const { agent, job, list } = await hostOf("r2");
   const lost = await agent.result(await job(), succeeded(snapshotResultOf("island", { snapshot: "3".repeat(64) })));
   expect(lost.status).toBe(200);
+  const report = { key: "island/by-hand/1", kind: "backup", result: snapshotResultOf("island", { snapshot: "3".repeat(64) }) };
+  const refused = await agent.call("POST", "/v1/reports", report);
+  expect([refused.status, await refused.json()]).toMatchObject([404, { code: "repository-file-unknown" }]);
   expect(await list()).toContain("There are none yet");
 
   const host = asAgent(agent);

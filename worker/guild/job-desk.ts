@@ -67,7 +67,8 @@ export class JobDesk {
     const server = tables.servers.byId(report.result.server);
     if (server !== null && server.host !== host) return refuse("server-not-yours", { server: report.result.server });
     return storage.transactionSync(() => {
-      if (arrivalProblem(tables, host, report.result) !== null) return refuse("upload-unknown");
+      if (arrivalProblem(tables, host, report.result) !== null)
+        return refuse(report.result.format === "zip" ? "upload-unknown" : "repository-file-unknown");
       const made = { key: `report/${host}/${report.key}`, host, job: null, madeBy: null, result: report.result };
       return { taken: recordBackup(tables, made, now()) !== null };
     });

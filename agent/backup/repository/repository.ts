@@ -7,7 +7,7 @@ import { CorruptError } from "./format/corrupt.ts";
 import { openDocument } from "./format/document.ts";
 import type { Id } from "./format/ids.ts";
 import { encodeIndex, type IndexedPack } from "./format/index-file.ts";
-import { createKeyFile, newMasterKey } from "./format/key-file.ts";
+import { createKeyFile, newMasterKey, type ScryptParams } from "./format/key-file.ts";
 import type { BlobType, FinishedPack } from "./format/pack.ts";
 import { newPolynomial } from "./format/polynomial.ts";
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from "./format/snapshot.ts";
@@ -29,6 +29,8 @@ export interface InitOptions {
   now: number;
   /** In hex. Absent: a new one. Repositories with the same polynomial cut the same file in the same places. */
   chunkerPolynomial?: string;
+  /** What the password is hashed with. SCRYPT_PARAMS when absent. */
+  scrypt?: ScryptParams;
 }
 
 export interface OpenOptions {
@@ -83,7 +85,7 @@ export class Repository {
       chunker_polynomial: options.chunkerPolynomial ?? newPolynomial(),
     };
     const { hostname, username, now } = options;
-    const key = await createKeyFile(password, master, { hostname, username, now });
+    const key = await createKeyFile(password, master, { hostname, username, now }, options.scrypt);
     await store.write("keys", key.name, key.bytes);
     await store.write("config", CONFIG_NAME, encodeConfig(new Cipher(master), config));
     return new Repository(store, master, config, {});

@@ -1,5 +1,6 @@
-import { writeFileSync } from "node:fs";
+import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { AgentError } from "../../../errors.ts";
 import { seededBytes } from "../../testing/tree.ts";
@@ -63,6 +64,28 @@ test("without a journal, a run that fails names what it stored", async (context)
   const summary = await kit.backup({ cacheFolder: undefined });
   expect(summary.bytesNew).toBeLessThan(40 * MIB);
 });
+
+test("a run whose journal is lost on the way, and that fails, names what it stored", async () => {
+  const kit = await kitWithWorld();
+  const full = fullStore(kit.store, "data", 3);
+  const damaging = replaced(full, "write", async (type, name, bytes, signal) => {
+    if (type === "data") damage(kit);
+    await full.write(type, name, bytes, signal);
+  });
+  await expect(kit.backup({ store: damaging })).rejects.toMatchObject({ code: "store-full" });
+  expect(await count(kit, "index")).toBe(1);
+  rmSync(kit.cache, { recursive: true });
+  expect((await kit.backup()).bytesNew).toBeLessThan(40 * MIB);
+});
+
+/** What a bad disk would do: the index's tables are gone while a run uses them. */
+function damage(kit: BackupKit): void {
+  for (const file of readdirSync(kit.cache).filter((name) => name.endsWith(".sqlite"))) {
+    const db = new DatabaseSync(join(kit.cache, file));
+    db.exec("DROP TABLE IF EXISTS packs; DROP TABLE IF EXISTS folders");
+    db.close();
+  }
+}
 
 test("a worker thread that dies ends the backup with an error that says so", async () => {
   const kit = await kitWithWorld();

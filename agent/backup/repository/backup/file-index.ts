@@ -120,6 +120,11 @@ export class FileIndex {
     this.#try((db) => db.prepare("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)").run(name, value));
   }
 
+  /** Whether it keeps what it is given: not since it was lost. */
+  get usable(): boolean {
+    return this.#db !== null;
+  }
+
   close(): void {
     this.#write();
     this.#db?.close();

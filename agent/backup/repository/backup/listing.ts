@@ -28,9 +28,11 @@ const U32_MAX = 0xffff_ffff;
 /** What a record holds of an entry, as Node names it. */
 export type EntryStats = Pick<BigIntStats, "mode" | "uid" | "gid" | "nlink" | "size" | "mtimeNs" | "ctimeNs" | "ino" | "dev" | "rdev">;
 
-/** The stats of one entry as bytes, without a name: what a thread sends back of a file that it read. */
-export function statsRecord(stats: EntryStats): Buffer {
-  const record = Buffer.alloc(FIXED_BYTES);
+/** Length of what `statsRecord` answers, in bytes. */
+export const STATS_BYTES = FIXED_BYTES;
+
+/** The stats of one entry as bytes, without a name: what a thread sends back of a file that it read. @param record zeros that become it */
+export function statsRecord(stats: EntryStats, record: Buffer = Buffer.alloc(STATS_BYTES)): Buffer {
   writeStats(record, 0, stats);
   return record;
 }

@@ -5,9 +5,8 @@ import type { FinishedPack } from "../format/pack.ts";
 import type { Repository } from "../repository.ts";
 import type { FileIndex, JournaledPack } from "./file-index.ts";
 
-/** Packs that are stored at the same time, at most: each holds up to 25 MiB of memory. A disk is no faster with two. */
+/** Packs that are stored at the same time, at most: each holds up to 25 MiB of memory. */
 const WRITES_MAX = 2;
-const LOCAL_WRITES_MAX = 2;
 /** An index file is written at least so often, so that others find what is stored. restic's own number, in milliseconds. */
 const INDEX_EVERY_MS = 10 * 60_000;
 
@@ -45,7 +44,7 @@ export class PackSink {
   constructor(repository: Repository, options: SinkOptions) {
     this.#repository = repository;
     this.#options = options;
-    this.#slots = Math.max(1, Math.min(repository.store.parallel, repository.store.folder === undefined ? WRITES_MAX : LOCAL_WRITES_MAX));
+    this.#slots = Math.max(1, Math.min(repository.store.parallel, WRITES_MAX));
     this.#indexedAt = options.now();
   }
 

@@ -23,8 +23,8 @@ export type { BackupOptions, BackupProgress, BackupSummary, OpeningRepository } 
 export type { CopiedDatabase, Problem } from "./problems.ts";
 export type { BackupSource } from "./sources.ts";
 
-/** Entries and files that the walk may be ahead: each takes some 100 bytes of memory. */
-const AHEAD_MAX = 100_000;
+/** Entries and files that the walk may be ahead: each takes some 500 bytes of memory. */
+const AHEAD_MAX = 16_384;
 /** Entries that are decided upon before others get their turn. */
 const SLICE_ENTRIES = 512;
 /** Time between two reports of progress, in milliseconds. */
@@ -260,7 +260,7 @@ class BackupRun {
     this.#released = true;
     try {
       const lost = this.#signal.reason instanceof AgentError && this.#signal.reason.code === "lock-lost";
-      if (fileIndex === null && sink.unindexed.length > 0 && !lost) {
+      if (fileIndex?.usable !== true && sink.unindexed.length > 0 && !lost) {
         await repository.saveIndex(sink.unindexed, AbortSignal.timeout(LAST_INDEX_MS));
       }
       await (this.#signal.aborted ? lock.release(LAST_RELEASE_MS) : lock.release());

@@ -3,21 +3,16 @@ import { constants, setPriority } from "node:os";
 import { errorCode } from "../../error-code.ts";
 import { Cipher } from "../format/cipher.ts";
 import { ID_BYTES } from "../format/ids.ts";
-import { type FinishedPack, PACK_BYTES, PackBuilder, type PackedBlob } from "../format/pack.ts";
+import { type FinishedPack, PACK_BYTES, PACK_MEMORY_BYTES, PackBuilder, type PackedBlob } from "../format/pack.ts";
 import { CHUNK_MAX, Chunker } from "../kernels/chunker.ts";
 import { chunking } from "./chunking.ts";
 import { hasLog, isDatabase, mayBeInUse } from "./database.ts";
 import { type BlockingClock, blockingClock, OpenFile } from "./file-reader.ts";
-import { statsRecord } from "./listing.ts";
+import { STATS_BYTES, statsRecord } from "./listing.ts";
 import type { FileAnswer, FileRequest, ReadAnswer, Reading, Setup, StepAnswer, StepInput } from "./protocol.ts";
 
 /** Room for what is read at once, in bytes: a piece that has not come to its end may take CHUNK_MAX of it. */
 const WINDOW_BYTES = CHUNK_MAX + 4 * 1024 * 1024;
-/**
- * Memory of a pack. What is not filled takes none, and above 32 MiB glibc gives it back to the system as soon as it is freed, instead of keeping
- * it among the small pieces of a thread. In bytes.
- */
-const PACK_MEMORY_BYTES = 33 * 1024 * 1024;
 /**
  * When a piece of a file shrinks to no less than this share, the next one is compressed quickly: region files of Minecraft become as small in two thirds of
  * the time. What shrinks further would not: databases (0.61) become 7 % larger.
@@ -129,15 +124,17 @@ export class Session {
 
   #readBatch(requests: readonly FileRequest[]): FileAnswer[] {
     let at = 0;
-    return requests.map((request) => {
-      const answer = this.#readSmall(request, at);
+    // One piece of memory for all: each would be a message's part of its own.
+    const records = Buffer.alloc(requests.length * STATS_BYTES);
+    return requests.map((request, n) => {
+      const answer = this.#readSmall(request, at, records.subarray(n * STATS_BYTES, (n + 1) * STATS_BYTES));
       if (answer.status === "read") at += answer.bytes;
       return answer;
     });
   }
 
   /** A file that is one piece, at `at` of the window. */
-  #readSmall(request: FileRequest, at: number): FileAnswer {
+  #readSmall(request: FileRequest, at: number, record: Buffer): FileAnswer {
     return reportingErrors(() => {
       const file = new OpenFile(request.path, this.#clock);
       try {
@@ -151,7 +148,7 @@ export class Session {
         if (bytes > 0) this.#pieces.push({ id: hash("sha256", content, "buffer"), start: at, end: at + bytes });
         return {
           status: "read",
-          stats: statsRecord(file.before),
+          stats: statsRecord(file.before, record),
           bytes,
           pieces: bytes > 0 ? 1 : 0,
           changed,

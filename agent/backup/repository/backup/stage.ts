@@ -3,6 +3,7 @@ import * as z from "zod/mini";
 import type { Clock } from "../../../clock.ts";
 import { defaultThreads } from "../../workers/pool.ts";
 import type { CompressionLevel } from "../format/compression.ts";
+import { PACK_MEMORY_BYTES } from "../format/pack.ts";
 import { CHUNK_MIN } from "../kernels/chunker.ts";
 import type { RepositoryLock } from "../locks/lock.ts";
 import type { Repository } from "../repository.ts";
@@ -100,7 +101,7 @@ async function assemble(repository: Repository, lock: RepositoryLock, fileIndex:
   const chunkMin = options.chunkMin ?? CHUNK_MIN;
   const queue = new WorkQueue(chunkMin);
   signal.addEventListener("abort", () => queue.stop(), { once: true });
-  const trees = new TreePacker(cipher, index, level);
+  const trees = new TreePacker(cipher, index, level, () => sink.takeSpare() ?? new SharedArrayBuffer(PACK_MEMORY_BYTES));
   const owners = loadOwners();
   const sampleFact = `sample ${JSON.stringify(paths)}`;
   const sample = new RereadSample(parseSample(fileIndex?.fact(sampleFact) ?? null), options.now(), options.rereadShare);

@@ -17,15 +17,18 @@ export class TreePacker {
   readonly #cipher: Cipher;
   readonly #index: BlobIndex;
   readonly #level: CompressionLevel;
+  readonly #memory: () => ArrayBufferLike;
   #pack: PackBuilder | null = null;
   #full: FinishedPack[] = [];
   /** Contents of the trees that were new, in bytes. */
   newBytes = 0;
 
-  constructor(cipher: Cipher, index: BlobIndex, level: CompressionLevel) {
+  /** @param memory Asked for each pack. */
+  constructor(cipher: Cipher, index: BlobIndex, level: CompressionLevel, memory: () => ArrayBufferLike) {
     this.#cipher = cipher;
     this.#index = index;
     this.#level = level;
+    this.#memory = memory;
   }
 
   /** Raw id of the tree of these nodes, which is packed when the repository has none such. */
@@ -34,7 +37,7 @@ export class TreePacker {
     const id = hashOf(bytes);
     const raw = rawIds([id]);
     if (!this.#index.claim(raw, 0, "tree")) return raw;
-    this.#pack ??= new PackBuilder(this.#cipher, "tree", TREE_PACK_BYTES);
+    this.#pack ??= new PackBuilder(this.#cipher, "tree", TREE_PACK_BYTES, this.#memory());
     this.#pack.add(id, bytes, this.#level);
     this.newBytes += bytes.length;
     if (this.#pack.full) this.#finish();

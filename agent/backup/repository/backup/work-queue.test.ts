@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Folder } from "./folder.ts";
-import { BATCH_BYTES, type FileTask, type Work, WorkQueue } from "./work-queue.ts";
+import { BATCH_BYTES, type FileTask, SMALL_WAITING_MAX, type Work, WorkQueue } from "./work-queue.ts";
 
 const SMALL = 128 * 1024;
 const folder = new Folder({ root: "/", single: false, top: null, tree: null }, null, 0, Buffer.from("/"), "", true);
@@ -35,6 +35,19 @@ test("a batch has a bound in files and in bytes", () => {
     seen.push(...entriesOf(work));
   }
   expect(seen).toEqual(Array.from({ length: 3000 }, (_, entry) => entry));
+});
+
+test("small files go first while very many of them wait, so that who adds them gets on", () => {
+  const queue = new WorkQueue(SMALL);
+  queue.add(task(0, 9_000_000));
+  for (let entry = 1; entry <= SMALL_WAITING_MAX + 300; entry += 1) queue.add(task(entry, 10));
+  expect(entriesOf(queue.take())).toHaveLength(256);
+  expect(entriesOf(queue.take())).toHaveLength(256);
+  expect(entriesOf(queue.take())).toEqual([0]);
+  const rest: number[] = [];
+  for (let work = queue.take(); work !== null; work = queue.take()) rest.push(...entriesOf(work));
+  expect(rest).toEqual(Array.from({ length: SMALL_WAITING_MAX + 300 - 512 }, (_, at) => at + 513));
+  expect([queue.files, queue.bytes]).toEqual([0, 0]);
 });
 
 test("a database that is to be copied is never part of a batch", () => {

@@ -18,13 +18,17 @@ export interface FileTask {
 
 /** So many files of a batch at most: what happens to a thread's files is told once a batch. */
 const BATCH_FILES = 256;
+/** When more small files wait, they go before large ones: who adds them waits for room, and only then is known how much there is to do. */
+export const SMALL_WAITING_MAX = 8192;
+/** So many small files that were taken are kept at most. */
+const TAKEN_MAX = 2048;
 /** Bytes of a batch of small files at most. */
 export const BATCH_BYTES = 4 * 1024 * 1024;
 
 export type Work = { kind: "batch"; tasks: FileTask[] } | { kind: "large"; task: FileTask };
 
 /**
- * Files that wait to be read. Large ones come out largest first, by powers of two, so that none of them ends last; small ones in batches, in
+ * Files that wait to be read. Large ones come out largest first, by powers of two, so that none of them ends last; then small ones in batches, in
  * the order they came in, so that files of a folder lie together.
  */
 export class WorkQueue {
@@ -65,7 +69,8 @@ export class WorkQueue {
   /** What is to be done next, if anything is there. */
   take(): Work | null {
     if (this.#stopped) return null;
-    const task = this.#takeLarge();
+    const crowded = this.#small.length - this.#smallHead > SMALL_WAITING_MAX;
+    const task = crowded ? null : this.#takeLarge();
     if (task !== null) return { kind: "large", task };
     const tasks = this.#takeBatch();
     return tasks.length === 0 ? null : { kind: "batch", tasks };
@@ -136,8 +141,8 @@ export class WorkQueue {
       this.#took(task);
       tasks.push(task);
     }
-    // What was taken is let go from time to time, so that taking stays cheap.
-    if (this.#smallHead > 1024 && this.#smallHead * 2 > this.#small.length) {
+    // What was taken is let go from time to time: its folders hold what was stored of each of their files.
+    if (this.#smallHead >= TAKEN_MAX) {
       this.#small.splice(0, this.#smallHead);
       this.#smallHead = 0;
     }

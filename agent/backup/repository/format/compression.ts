@@ -1,4 +1,5 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { freeMemory } from "../free-memory.ts";
 import { CorruptError } from "./corrupt.ts";
 import { ZstdStream } from "./zstd-stream.ts";
 
@@ -54,7 +55,11 @@ export function compress(plain: Uint8Array, level: Exclude<CompressionLevel, 0>,
 /** Memory for a frame. */
 function roomFor(bytes: number): Buffer {
   if (bytes > ROOM_KEPT_BYTES) return Buffer.allocUnsafe(bytes);
-  if (bytes > room.length) room = Buffer.allocUnsafeSlow(bytes);
+  if (bytes > room.length) {
+    freeMemory(room);
+    // By powers of two: growing bit by bit would leave as many holes.
+    room = Buffer.allocUnsafeSlow(Math.min(ROOM_KEPT_BYTES, 2 ** Math.ceil(Math.log2(bytes))));
+  }
   return room.subarray(0, bytes);
 }
 

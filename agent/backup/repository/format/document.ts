@@ -1,3 +1,4 @@
+import { freeMemory } from "../free-memory.ts";
 import type { Cipher } from "./cipher.ts";
 import { compress, decompress } from "./compression.ts";
 import { CorruptError } from "./corrupt.ts";
@@ -19,13 +20,14 @@ const DOCUMENT_BYTES_MAX = 400 * MIB;
 
 /** An encrypted JSON file as the format keeps indexes, snapshots and locks. `name` is what it is stored under. */
 export function sealDocument(cipher: Cipher, version: 1 | 2, value: unknown): { name: Id; bytes: Buffer } {
-  return sealText(cipher, version, goJson(value));
+  return sealBytes(cipher, version, Buffer.from(goJson(value)));
 }
 
-/** As `sealDocument`, of JSON that is made already. */
-export function sealText(cipher: Cipher, version: 1 | 2, json: string): { name: Id; bytes: Buffer } {
-  const plain = Buffer.from(json);
-  const bytes = cipher.seal(version === 1 ? plain : Buffer.concat([Buffer.of(COMPRESSED), compress(plain, LEVEL)]));
+/** As `sealDocument`, of JSON that is made already, and whose memory nobody may use afterwards. */
+export function sealBytes(cipher: Cipher, version: 1 | 2, plain: Buffer): { name: Id; bytes: Buffer } {
+  const packed = version === 1 ? plain : Buffer.concat([Buffer.of(COMPRESSED), compress(plain, LEVEL)]);
+  if (packed !== plain) freeMemory(plain);
+  const bytes = cipher.seal(packed);
   return { name: hashOf(bytes), bytes };
 }
 

@@ -1,9 +1,10 @@
 import { type Cipher, SEAL_OVERHEAD } from "./cipher.ts";
 import { CorruptError } from "./corrupt.ts";
-import { documentName, sealText } from "./document.ts";
+import { documentName, sealBytes } from "./document.ts";
 import type { Id } from "./ids.ts";
 import type { BlobType, PackedBlob } from "./pack.ts";
 import { Shape } from "./shape.ts";
+import { TextPieces } from "./text-pieces.ts";
 
 export interface IndexedPack {
   id: Id;
@@ -12,8 +13,8 @@ export interface IndexedPack {
 
 /** Offsets and lengths in packs have 4 bytes. */
 const UINT32_MAX = 2 ** 32 - 1;
-/** restic finishes an index file at so many blobs. */
-export const INDEX_BLOBS_MAX = 50_000;
+/** An index file is finished at so many blobs. restic's have up to 50,000, which take 30 MB of memory to put together. */
+export const INDEX_BLOBS_MAX = 10_000;
 
 /** The file that says which blobs lie where in these packs. `supersedes` names index files that it takes the place of. */
 export function encodeIndex(
@@ -22,9 +23,15 @@ export function encodeIndex(
   packs: readonly IndexedPack[],
   supersedes: readonly Id[] = [],
 ): { name: Id; bytes: Buffer } {
-  const before = supersedes.length === 0 ? "" : `"supersedes":${JSON.stringify(supersedes)},`;
-  const each = packs.map(({ id, blobs }) => `{"id":"${id}","blobs":[${blobs.map(blobJson).join(",")}]}`);
-  return sealText(cipher, version, `{${before}"packs":[${each.join(",")}]}`);
+  const json = new TextPieces();
+  json.add(supersedes.length === 0 ? '{"packs":[' : `{"supersedes":${JSON.stringify(supersedes)},"packs":[`);
+  for (const [n, { id, blobs }] of packs.entries()) {
+    json.add(`${n === 0 ? "" : ","}{"id":"${id}","blobs":[`);
+    for (const [at, blob] of blobs.entries()) json.add(at === 0 ? blobJson(blob) : `,${blobJson(blob)}`);
+    json.add("]}");
+  }
+  json.add("]}");
+  return sealBytes(cipher, version, json.finish());
 }
 
 function blobJson({ id, type, offset, length, uncompressedLength }: PackedBlob): string {

@@ -22,6 +22,11 @@ export interface PackedBlob {
 const MIB = 1024 * 1024;
 /** A pack is finished when it has so many bytes, as restic does it. */
 export const PACK_BYTES = 16 * MIB;
+/**
+ * Memory of a pack. What is not filled takes none, and above 32 MiB glibc gives it back to the system as soon as it is freed, instead of keeping
+ * it among the small pieces of a thread. In bytes.
+ */
+export const PACK_MEMORY_BYTES = 33 * MIB;
 /** Room behind that for the last blob, the header and its length. */
 const PACK_ROOM = 9 * MIB;
 /** restic reads no header that is longer, in bytes. */

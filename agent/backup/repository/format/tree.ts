@@ -5,6 +5,7 @@ import { quote, unquote } from "./go-quote.ts";
 import { formatTime, parseTime } from "./go-time.ts";
 import type { Id } from "./ids.ts";
 import { Shape } from "./shape.ts";
+import { TextPieces } from "./text-pieces.ts";
 
 export type NodeType = "file" | "dir" | "symlink" | "dev" | "chardev" | "fifo" | "socket";
 
@@ -58,8 +59,6 @@ const SPECIAL_BITS = [
 ] as const;
 const UINT32_MAX = 2 ** 32 - 1;
 const UINT64_MAX = 2n ** 64n - 1n;
-/** Text is turned into bytes at such lengths, so that a tree may be longer than a text can be. */
-const PIECE_CHARACTERS = 1024 * 1024;
 
 /** Written by newer versions of restic behind `extended_attributes`; other members that are not known go last. */
 const GENERIC_ATTRIBUTES = "generic_attributes";
@@ -72,18 +71,15 @@ const KNOWN = new Set(
 /** The tree blob of a folder, byte for byte as restic writes it for the same nodes, in UTC. Sorts them by the bytes of their names. */
 export function encodeTree(nodes: readonly TreeNode[]): Buffer {
   const sorted = nodes.toSorted((a, b) => Buffer.compare(a.name, b.name));
-  const pieces: Buffer[] = [];
-  let text = '{"nodes":[';
+  const json = new TextPieces();
+  json.add('{"nodes":[');
   for (const [at, node] of sorted.entries()) {
     const before = sorted[at - 1];
     if (before?.name.equals(node.name)) throw new RangeError(`Two entries of one folder are called ${quote(node.name)}`);
-    text += `${before === undefined ? "" : ","}${nodeJson(node)}`;
-    if (text.length < PIECE_CHARACTERS) continue;
-    pieces.push(Buffer.from(text));
-    text = "";
+    json.add(`${before === undefined ? "" : ","}${nodeJson(node)}`);
   }
-  const last = Buffer.from(`${text}]}\n`);
-  return pieces.length === 0 ? last : Buffer.concat([...pieces, last]);
+  json.add("]}\n");
+  return json.finish();
 }
 
 function nodeJson(node: TreeNode): string {

@@ -1,6 +1,8 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { seededBytes, temporaryFolder } from "../../testing/tree.ts";
 import { backup } from "../backup/run.ts";
@@ -9,6 +11,7 @@ import { resticProgram, runRestic, SKIP_REASON } from "../testing/restic.ts";
 import type { DropboxOptions } from "./dropbox/calls.ts";
 import { contentHashOf } from "./dropbox/content-hash.ts";
 import { DropboxStore } from "./dropbox.ts";
+import type { Transport } from "./http/transport.ts";
 import { openStore } from "./open.ts";
 import { CONFIG_NAME } from "./store.ts";
 import { DropboxServer, limited, notWritten, problem } from "./testing/dropbox-server.ts";
@@ -21,7 +24,7 @@ const FOLDER = "/Our games/Ünï & island";
 function storeOf(server: DropboxServer, options: Partial<DropboxOptions> = {}, folder = FOLDER): DropboxStore {
   const { key, secret, refreshToken } = server.app;
   const credentials = { refreshToken, appKey: key, appSecret: secret };
-  return new DropboxStore(folder, { credentials, fetch: server.fetch, clock: new LeapClock(), random: () => 0, ...options });
+  return new DropboxStore(folder, { credentials, transport: server.transport, clock: new LeapClock(), random: () => 0, ...options });
 }
 
 function benchOf(folder: string) {
@@ -89,11 +92,11 @@ describe("a Dropbox", () => {
 
   it("keeps the refresh token and the secret out of addresses", async () => {
     const addresses: string[] = [];
-    const seen: typeof fetch = (url, init) => {
-      addresses.push(String(url));
-      return server.fetch(url, init);
+    const seen: Transport = (request, going) => {
+      addresses.push(request.url);
+      return server.transport(request, going);
     };
-    await storeOf(server, { fetch: seen }).stat("config", CONFIG_NAME);
+    await storeOf(server, { transport: seen }).stat("config", CONFIG_NAME);
     expect(addresses).toEqual(["https://api.dropboxapi.com/oauth2/token", "https://api.dropboxapi.com/2/files/get_metadata"]);
   });
 
@@ -115,14 +118,14 @@ describe("a Dropbox", () => {
   it("ends a call that waits for a token when it is told to, without ending it for others", async () => {
     const { promise: asked, resolve: reached } = Promise.withResolvers<void>();
     const { promise: gate, resolve: open } = Promise.withResolvers<void>();
-    const slow: typeof fetch = async (url, init) => {
-      if (String(url).endsWith("/oauth2/token")) {
+    const slow: Transport = async (request, going) => {
+      if (request.url.endsWith("/oauth2/token")) {
         reached();
         await gate;
       }
-      return server.fetch(url, init);
+      return server.transport(request, going);
     };
-    const store = storeOf(server, { fetch: slow });
+    const store = storeOf(server, { transport: slow });
     const stop = new AbortController();
     const [ended, going] = [store.stat("config", CONFIG_NAME, stop.signal), store.stat("config", CONFIG_NAME)];
     await asked;
@@ -173,13 +176,13 @@ describe("a Dropbox", () => {
 
   it("sends a file again whose bytes were damaged on their way, and takes none that is damaged each time", async () => {
     let damages = 2;
-    const damaging: typeof fetch = async (url, init) => {
-      if (!String(url).endsWith("/files/upload") || damages-- <= 0) return server.fetch(url, init);
-      const bytes = Buffer.from(await new Response(init?.body).arrayBuffer());
+    const damaging: Transport = async (request, going) => {
+      if (!request.url.endsWith("/files/upload") || damages-- <= 0) return server.transport(request, going);
+      const bytes = await buffer(request.body ?? Readable.from([]));
       bytes[3] = (bytes[3] ?? 0) ^ 1;
-      return server.fetch(url, { ...init, body: bytes });
+      return server.transport({ ...request, body: Readable.from([bytes]) }, going);
     };
-    const store = storeOf(server, { fetch: damaging });
+    const store = storeOf(server, { transport: damaging });
     const { name, bytes } = testFile(100, 6);
     await store.write("data", name, bytes);
     expect(server.files.get(pathOf(name))?.equals(bytes)).toBe(true);

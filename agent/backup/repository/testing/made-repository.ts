@@ -3,6 +3,7 @@ import { onTestFinished } from "vitest";
 import { temporaryFolder } from "../../testing/tree.ts";
 import { hashOf, type Id } from "../format/ids.ts";
 import type { IndexedPack } from "../format/index-file.ts";
+import type { ScryptParams } from "../format/key-file.ts";
 import { type BlobType, PackBuilder } from "../format/pack.ts";
 import type { SnapshotSummary } from "../format/snapshot.ts";
 import { encodeTree, type TreeNode } from "../format/tree.ts";
@@ -10,6 +11,8 @@ import { type OpenOptions, Repository } from "../repository.ts";
 import { LocalStore } from "../stores/local.ts";
 
 export const PASSWORD = Buffer.from("a password for tests");
+/** The cheapest keys that restic takes too: with the usual ones, most of what tests do would be waiting for the password. */
+export const QUICK_KEY: ScryptParams = { N: 2, r: 8, p: 1 };
 const NOW = Date.UTC(2026, 10, 22, 12);
 const NOW_NS = BigInt(NOW) * 1_000_000n;
 
@@ -36,7 +39,7 @@ export class MadeRepository {
     const { path, remove } = await temporaryFolder();
     onTestFinished(remove);
     const store = new LocalStore(join(path, "repository"));
-    const repository = await Repository.init(store, PASSWORD, { hostname: "game-host", username: "steward", now: NOW });
+    const repository = await Repository.init(store, PASSWORD, { hostname: "game-host", username: "steward", now: NOW, scrypt: QUICK_KEY });
     return new MadeRepository(path, store, repository);
   }
 

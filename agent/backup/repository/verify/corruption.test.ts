@@ -9,7 +9,7 @@ import { headerLength } from "../format/pack.ts";
 import { Repository } from "../repository.ts";
 import { restore } from "../restore/run.ts";
 import { LocalStore } from "../stores/local.ts";
-import { MadeRepository, PASSWORD } from "../testing/made-repository.ts";
+import { MadeRepository, PASSWORD, QUICK_KEY } from "../testing/made-repository.ts";
 import type { BrokenKind } from "./report.ts";
 import { verify } from "./run.ts";
 
@@ -38,7 +38,7 @@ let template: Scene;
 beforeAll(async () => {
   const { path: folder } = await temporaryFolder();
   const store = new LocalStore(folder);
-  const made = new MadeRepository(folder, store, await Repository.init(store, PASSWORD, WHO));
+  const made = new MadeRepository(folder, store, await Repository.init(store, PASSWORD, { ...WHO, scrypt: QUICK_KEY }));
   const old = await made.snapshot(made.tree({ kept: [piece(1), piece(2)] }), { time: "2026-11-20T00:00:00Z" });
   const root = made.tree({ kept: [piece(1), piece(2)], own: [piece(3)], folder: { inner: [piece(1)] } });
   const latest = await made.snapshot(root);

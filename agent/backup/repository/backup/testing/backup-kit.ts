@@ -7,6 +7,7 @@ import { CHUNK_MIN_SHARED } from "../../kernels/chunker.ts";
 import { Repository } from "../../repository.ts";
 import { LocalStore } from "../../stores/local.ts";
 import type { RepositoryStore } from "../../stores/store.ts";
+import { QUICK_KEY } from "../../testing/made-repository.ts";
 import { resticProgram, runRestic, SKIP_REASON } from "../../testing/restic.ts";
 import { NODE_TIME_NS, treeDifferences, treeFacts } from "../../testing/tree-facts.ts";
 import { nestedFolders } from "../paths.ts";
@@ -38,7 +39,12 @@ export class BackupKit {
     onTestFinished(remove);
     const kit = new BackupKit(path);
     mkdirSync(kit.world);
-    await Repository.init(kit.store, Buffer.from(PASSWORD), { hostname: "game-host", username: "steward", now: Date.now() });
+    await Repository.init(kit.store, Buffer.from(PASSWORD), {
+      hostname: "game-host",
+      username: "steward",
+      now: Date.now(),
+      scrypt: QUICK_KEY,
+    });
     return kit;
   }
 

@@ -1,10 +1,10 @@
-import { ReadableStream } from "node:stream/web";
 import type { Pace } from "../pace.ts";
 import { FILE_BYTES_MAX } from "../ranges.ts";
 import { Body } from "./body.ts";
+import type { Incoming, Outgoing, Transport } from "./transport.ts";
 
-export type Fetch = typeof fetch;
-
+/** A connection that takes longer is given up, in milliseconds. */
+export const CONNECT_MS = 10_000;
 /** An attempt on which nothing has moved for so long is given up, in milliseconds. A service may take its time to store a whole pack. */
 export const IDLE_MS = 120_000;
 /** Bodies are sent in pieces of this size, so that progress can be seen and the pace be kept, in bytes. */
@@ -30,7 +30,7 @@ export interface HttpAnswer {
 }
 
 export interface AttemptOptions {
-  fetch: Fetch;
+  transport: Transport;
   /** In milliseconds. */
   idleMs: number;
   upload?: Pace;
@@ -40,59 +40,66 @@ export interface AttemptOptions {
 
 /**
  * Sends a request once and reads its answer. Redirects are not followed: another host must not get our credentials.
- * @throws the signal's reason, AnswerTooLong, or what `fetch` throws when there is no whole answer
+ * @throws the signal's reason, AnswerTooLong, or what the transport throws when there is no whole answer
  */
 export async function attempt(request: HttpRequest, options: AttemptOptions): Promise<HttpAnswer> {
-  const { signal } = options;
+  const { signal, idleMs } = options;
   signal?.throwIfAborted();
   const idle = new AbortController();
-  const timer = setTimeout(() => idle.abort(new DOMException("nothing moved any more", "TimeoutError")), options.idleMs);
+  const after = (ms: number, what: string) => setTimeout(() => idle.abort(new DOMException(what, "TimeoutError")), ms);
+  let timer = after(Math.min(CONNECT_MS, idleMs), "no connection in time");
+  const onConnected = () => {
+    clearTimeout(timer);
+    timer = after(idleMs, "nothing moved any more");
+  };
   const alive = () => void timer.refresh();
   const bound = signal === undefined ? idle.signal : AbortSignal.any([signal, idle.signal]);
   try {
-    const response = await options.fetch(request.url, initOf(request, options.upload, alive, bound));
-    const max = request.answerBytesMax ?? FILE_BYTES_MAX;
-    return { status: response.status, headers: response.headers, body: await readBody(response, max, options.download, alive, bound) };
+    const incoming = await options.transport(outgoingOf(request, options.upload, alive, bound), { signal: bound, onConnected });
+    return { status: incoming.status, headers: incoming.headers, body: await readBody(request, incoming, options.download, alive, bound) };
   } catch (error) {
-    signal?.throwIfAborted();
+    // Their own reasons, not the errors about them.
+    bound.throwIfAborted();
     throw error;
   } finally {
     clearTimeout(timer);
   }
 }
 
-function initOf(request: HttpRequest, pace: Pace | undefined, alive: () => void, signal: AbortSignal): RequestInit & { duplex?: "half" } {
-  const { method, body } = request;
+function outgoingOf({ method, url, headers, body }: HttpRequest, pace: Pace | undefined, alive: () => void, signal: AbortSignal): Outgoing {
   // Compressed answers would not have the length that was asked for.
-  const headers: Record<string, string> = { ...request.headers, "accept-encoding": "identity" };
-  const init = { method, headers, redirect: "manual", signal } as const;
-  if (body === undefined) return init;
-  headers["content-length"] = String(body.length);
-  if (body.length <= PIECE_BYTES && pace === undefined) return { ...init, body: Buffer.from(body) };
-  // Node's own type and the one of the DOM's library are the same class.
-  const stream = ReadableStream.from(pieces(body, pace, alive, signal)) as unknown as globalThis.ReadableStream;
-  return { ...init, body: stream, duplex: "half" };
+  const outgoing: Outgoing = { method, url, headers: { ...headers, "accept-encoding": "identity" } };
+  if (body === undefined) return outgoing;
+  outgoing.headers["content-length"] = String(body.length);
+  outgoing.body = pieces(body, pace, alive, signal);
+  return outgoing;
 }
 
 async function* pieces(body: Uint8Array, pace: Pace | undefined, alive: () => void, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < body.length; at += PIECE_BYTES) {
-    // A copy: the standard of fetch takes no memory that is shared between threads.
-    const piece = Buffer.from(body.subarray(at, at + PIECE_BYTES));
+    const piece = body.subarray(at, at + PIECE_BYTES);
     await pace?.(piece.length, signal);
     alive();
     yield piece;
   }
 }
 
-async function readBody(response: Response, max: number, pace: Pace | undefined, alive: () => void, signal: AbortSignal): Promise<Buffer> {
+async function readBody(
+  request: HttpRequest,
+  answer: Incoming,
+  pace: Pace | undefined,
+  alive: () => void,
+  signal: AbortSignal,
+): Promise<Buffer> {
   alive();
-  // An answer to HEAD tells a length, too.
-  if (response.body === null) return Buffer.alloc(0);
-  const body = new Body(Number(response.headers.get("content-length") ?? 0), max);
-  for await (const part of response.body) {
+  // An answer to HEAD tells the length of what it does not have.
+  const expected = request.method === "HEAD" ? 0 : Number(answer.headers.get("content-length") ?? 0);
+  const body = new Body(expected, request.answerBytesMax ?? FILE_BYTES_MAX);
+  for await (const part of answer.body) {
     alive();
+    const { length } = part;
     body.add(part);
-    await pace?.(part.length, signal);
+    await pace?.(length, signal);
   }
   return body.finish();
 }

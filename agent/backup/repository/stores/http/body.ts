@@ -1,3 +1,5 @@
+import { freeMemory } from "../../free-memory.ts";
+
 /** The answer is longer than anything that was asked for. */
 export class AnswerTooLong extends Error {
   override readonly name = "AnswerTooLong";
@@ -18,7 +20,10 @@ export class Body {
     this.#max = max;
   }
 
-  /** @throws AnswerTooLong */
+  /**
+   * Takes a part over: nobody else may use it afterwards.
+   * @throws AnswerTooLong
+   */
   add(part: Uint8Array): void {
     const length = this.#length + part.length;
     if (length > this.#max) throw new AnswerTooLong(`the answer is longer than ${this.#max} bytes`);
@@ -29,6 +34,8 @@ export class Body {
     }
     this.#memory.set(part, this.#length);
     this.#length = length;
+    // Not when it shares its memory with the next part.
+    if (part.byteLength === part.buffer.byteLength) freeMemory(part);
   }
 
   finish(): Buffer {

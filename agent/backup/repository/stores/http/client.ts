@@ -1,9 +1,10 @@
 import { type Clock, systemClock } from "../../../../clock.ts";
 import { AgentError, EXIT } from "../../../../errors.ts";
 import { type Pace, sleep } from "../pace.ts";
-import { attempt, type Fetch, type HttpAnswer, type HttpRequest, IDLE_MS } from "./attempt.ts";
+import { attempt, type HttpAnswer, type HttpRequest, IDLE_MS } from "./attempt.ts";
 import { AnswerTooLong } from "./body.ts";
 import { backoffMs, isPassing, retryAfterMs, toldBy } from "./judge.ts";
+import { nodeTransport, type Transport } from "./transport.ts";
 
 /** A request is tried again for so long after its first failure, in milliseconds: restic's own patience (its documentation, 15 minutes). */
 export const PATIENCE_MS = 15 * 60_000;
@@ -15,8 +16,8 @@ const TRIES_MAX = 60;
 const DAMAGED_MAX = 2;
 
 export interface HttpOptions {
-  /** Node's `fetch` when absent. It keeps connections open and uses them again. */
-  fetch?: Fetch;
+  /** Node's own HTTP when absent. */
+  transport?: Transport;
   clock?: Clock;
   /** From 0 to 1, as Math.random. */
   random?: () => number;
@@ -79,9 +80,9 @@ export class HttpClient {
   }
 
   async #try(request: HttpRequest, signal: AbortSignal | undefined): Promise<HttpAnswer | { failure: string; cause: unknown }> {
-    const { fetch: send = fetch, idleMs = IDLE_MS, upload, download } = this.#options;
+    const { transport = nodeTransport, idleMs = IDLE_MS, upload, download } = this.#options;
     try {
-      return await attempt(request, { fetch: send, idleMs, upload, download, signal });
+      return await attempt(request, { transport, idleMs, upload, download, signal });
     } catch (error) {
       signal?.throwIfAborted();
       if (error instanceof AgentError) throw error;
@@ -100,7 +101,6 @@ export class HttpClient {
   }
 }
 
-/** Node's fetch puts what really happened into `cause`. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if ("code" in error && typeof error.code === "string") return error.code;

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { contentHashOf } from "../dropbox/content-hash.ts";
+import { nodeTransport, type Transport } from "../http/transport.ts";
 import { LocalHttp } from "./local-http.ts";
 
 /** Smaller than Dropbox's, so that listings have pages. */
@@ -40,9 +41,9 @@ export class DropboxServer {
     return this.#http.stop();
   }
 
-  /** Node's fetch, with Dropbox's own addresses leading here. */
-  readonly fetch: typeof fetch = (url, init) =>
-    fetch(String(url).replace(/^https:\/\/(?:api|content)\.dropboxapi\.com/, this.#http.origin), init);
+  /** The agent's own, with Dropbox's own addresses leading here. */
+  readonly transport: Transport = (request, going) =>
+    nodeTransport({ ...request, url: request.url.replace(/^https:\/\/(?:api|content)\.dropboxapi\.com/, this.#http.origin) }, going);
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const parts: Buffer[] = [];
