@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildAgent } from "../../scripts/build.ts";
 import { jsonLines, type Row, table } from "../row.ts";
-import { repositoriesOfWorker } from "./over-http.ts";
+import { Ballast } from "./ballast.ts";
+import { type Repositories, repositoriesOfWorker } from "./over-http.ts";
 import { type Round, runRound } from "./rounds.ts";
 import { growthRows, rowsOf } from "./rows.ts";
 import { OTHERS, OUR_ZIP, OURS, RESTIC, type Tool, ZIP } from "./tools.ts";
@@ -65,25 +66,41 @@ async function runRounds(tools: readonly Tool[], scale: number): Promise<Round[]
   // It is changed in place: the next run begins with the same bytes again.
   leavings.push(world, join(values.folder, "worker"));
   await makeWorld(values.generator, world, scale, seed, stopping.signal);
-  const repositories = values.http ? await repositoriesOfWorker(join(values.folder, "worker"), tools.length * rounds) : null;
+  // One more, for the upload alone.
+  const places = tools.length + 1;
+  say("making memory ready");
+  const ballast = await Ballast.amongAll(stopping.signal);
   const results: Round[] = [];
+  let repositories: Repositories | null = null;
   try {
+    if (values.http) repositories = await repositoriesOfWorker(join(values.folder, "worker"), places * rounds);
     for (let number = 1; number <= rounds; number += 1) {
       say(`round ${number} of ${rounds}`);
       const folder = join(values.folder, `round-${number}`);
       const restored = join(values.folder, `restored-${scale}-${number}`);
       leavings.push(restored);
-      const addresses = repositories?.addresses.slice((number - 1) * tools.length, number * tools.length);
+      const addresses = repositories?.addresses.slice((number - 1) * places, number * places);
       try {
         const change = () => changeWorld(values.generator, world, scale, 100 + number, stopping.signal);
         results.push(
-          await runRound({ tools, world, folder, restored, change, addresses, signal: stopping.signal, say: (line) => say(`  ${line}`) }),
+          await runRound({
+            tools,
+            backwards: number % 2 === 0,
+            world,
+            folder,
+            restored,
+            change,
+            addresses,
+            signal: stopping.signal,
+            say: (line) => say(`  ${line}`),
+          }),
         );
       } finally {
         await rm(folder, { recursive: true, force: true });
       }
     }
   } finally {
+    await ballast.drop();
     await repositories?.close();
   }
   return results;

@@ -123,3 +123,10 @@ export const ZIP: Tool = {
   backup: (place) => shell(place.world, 'rm -f "$1/world.zip" && zip -q -y -r -1 "$1/world.zip" .', place.repository),
   restore: (place, target) => shell(undefined, 'unzip -q "$1/world.zip" -d "$2"', place.repository, target),
 };
+
+/** Sends as many bytes to the Worker as our first backup stored, and does nothing else: what the Worker itself takes for them. */
+export const UPLOAD_ALONE = "upload alone";
+
+export function uploadStep(address: string, bytes: number): Step {
+  return { program: process.execPath, args: [join(ROOT, "bench/backup/upload-alone.ts"), address, String(bytes)] };
+}

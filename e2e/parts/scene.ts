@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { Guild, SandboxMessage, SandboxOptions } from "../../sandbox/index.ts";
 import { buildAgent } from "../../scripts/build.ts";
@@ -113,6 +113,15 @@ export class Scene {
   /** Waits for the message (or the one that took over) to reach a title. */
   titled(pattern: RegExp, timeoutMs = 90_000): Promise<SandboxMessage> {
     return this.sandbox.waitForMessage((message) => pattern.test(message.embeds[0]?.title ?? ""), timeoutMs);
+  }
+
+  /** Bytes of all that was put into R2 so far, while the Worker runs. */
+  async bytesInR2(): Promise<number> {
+    const folder = join(this.folder, "stack", "worker", "v3", "r2");
+    const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+    const blobs = entries.filter((entry) => entry.isFile() && basename(entry.parentPath) === "blobs");
+    const sizes = blobs.map(async ({ parentPath, name }) => (await stat(join(parentPath, name))).size);
+    return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
   }
 
   /** Objects in R2. Stops the Worker, so it comes last. */

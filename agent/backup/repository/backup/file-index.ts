@@ -19,7 +19,7 @@ const SCHEMA = `
 `;
 const SEPARATOR = Buffer.from(sep);
 /** Folders are written together, in bytes of their rows, so that no transaction is long. */
-const BATCH_BYTES = 4 * 1024 * 1024;
+const BATCH_BYTES = 1024 * 1024;
 
 /** SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN (sqlite.org/rescode.html). Extended codes carry them in the low byte. */
 const REFUSED = new Set([8, 10, 13, 14]);

@@ -2,6 +2,7 @@ import { type BigIntStats, lstatSync, readdirSync, statSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import { errorCode } from "../../error-code.ts";
 import type { PathFilter } from "../../globs.ts";
+import { heap } from "../../heap.ts";
 import { archiveOfPartial } from "../../names.ts";
 import { missing } from "../../walk.ts";
 import { worthTelling } from "./companions.ts";
@@ -59,6 +60,7 @@ export class Walker {
     for (const name of names) {
       this.#looked += 1;
       if (this.#looked % SLICE_ENTRIES === 0) {
+        heap.filesSeen(this.#looked);
         await turn();
         signal.throwIfAborted();
       }

@@ -16,7 +16,11 @@ const SHORT_CODES = new Map(Object.entries(SHORT).map(([code, text]) => [text.sl
 
 /** Needs no escapes: printable ASCII without " and \. */
 function isPlain(bytes: Uint8Array): boolean {
-  for (const byte of bytes) if (byte < 0x20 || byte > 0x7e || byte === 0x22 || byte === 0x5c) return false;
+  // By index: an iterator makes an object for every byte.
+  for (let at = 0; at < bytes.length; at += 1) {
+    const byte = bytes[at] as number;
+    if (byte < 0x20 || byte > 0x7e || byte === 0x22 || byte === 0x5c) return false;
+  }
   return true;
 }
 

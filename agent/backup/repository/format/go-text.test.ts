@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { randomBelow } from "../../../../schemas/testing/random.ts";
+import { randomBelow, randomNumbers } from "../../../../schemas/testing/random.ts";
 import { goBytes, goJson, goString } from "./go-json.ts";
 import { isPrintable } from "./go-printable.ts";
 import { quote, unquote } from "./go-quote.ts";
@@ -98,6 +98,15 @@ describe("times", () => {
   ])("%i ns are %s and back", (ns, text) => {
     expect(formatTime(ns)).toBe(text);
     expect(parseTime(text)).toBe(ns);
+  });
+
+  test("every second of every day is written as a date writes it, in any order", () => {
+    const next = randomNumbers(SEED);
+    const last = Date.UTC(9999, 11, 31, 23, 59, 59);
+    for (let n = 0; n < 2000; n += 1) {
+      const ms = Math.trunc((next() * (n % 2 === 0 ? last : last / 90)) / 1000) * 1000;
+      expect(formatTime(BigInt(ms) * 1_000_000n)).toBe(new Date(ms).toISOString().replace(".000", ""));
+    }
   });
 
   test("years that cannot be written become the nearest that can", () => {

@@ -7,6 +7,9 @@ const MS_PER_S = 1000n;
 const DATE_SECONDS_MAX = 8_640_000_000_000n;
 /** The last year that RFC 3339 can write; restic moves times into it too. */
 const YEAR_MAX = 9999;
+/** When it is over, in seconds after 1970. */
+const YEAR_10000 = BigInt(Date.UTC(YEAR_MAX + 1, 0, 1)) / MS_PER_S;
+const SECONDS_PER_DAY = 86_400;
 
 const RFC3339 = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,9})\d*)?(Z|[+-]\d{2}:\d{2})$/;
 
@@ -23,6 +26,21 @@ export function formatTime(ns: bigint): string {
 }
 
 function wholeSeconds(seconds: bigint): string {
+  if (seconds < 0n || seconds >= YEAR_10000) return farSeconds(seconds);
+  const second = Number(seconds);
+  const ofDay = second % SECONDS_PER_DAY;
+  const midnight = second - ofDay;
+  if (midnight !== lastDay.midnight) lastDay = { midnight, text: new Date(midnight * 1000).toISOString().slice(0, 11) };
+  return `${lastDay.text}${twoDigits(Math.floor(ofDay / 3600))}:${twoDigits(Math.floor(ofDay / 60) % 60)}:${twoDigits(ofDay % 60)}`;
+}
+
+/** Files of a world mostly changed on a few days: a date is made once for a row of them. */
+let lastDay = { midnight: Number.NaN, text: "" };
+
+const twoDigits = (value: number) => (value < 10 ? `0${value}` : `${value}`);
+
+/** Before 1970, and from 10000 on. */
+function farSeconds(seconds: bigint): string {
   const limited = seconds > DATE_SECONDS_MAX ? DATE_SECONDS_MAX : seconds < -DATE_SECONDS_MAX ? -DATE_SECONDS_MAX : seconds;
   const date = new Date(Number(limited * MS_PER_S));
   const year = date.getUTCFullYear();

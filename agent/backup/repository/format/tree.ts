@@ -57,6 +57,7 @@ const SPECIAL_BITS = [
   { posix: 0o2000, go: 2 ** 22 },
   { posix: 0o1000, go: 2 ** 20 },
 ] as const;
+const NOTHING_UNKNOWN: NonNullable<TreeNode["unknown"]> = {};
 const UINT32_MAX = 2 ** 32 - 1;
 const UINT64_MAX = 2n ** 64n - 1n;
 
@@ -83,11 +84,14 @@ export function encodeTree(nodes: readonly TreeNode[]): Buffer {
 }
 
 function nodeJson(node: TreeNode): string {
-  const { [GENERIC_ATTRIBUTES]: generic, ...others } = node.unknown ?? {};
+  const { [GENERIC_ATTRIBUTES]: generic, ...others } = node.unknown ?? NOTHING_UNKNOWN;
   let json = `{"name":${goString(quote(node.name))},"type":"${node.type}"`;
   const mode = goMode(node);
   if (mode !== 0) json += `,"mode":${mode}`;
-  json += `,"mtime":"${formatTime(node.mtimeNs)}","atime":"${formatTime(node.atimeNs)}","ctime":"${formatTime(node.ctimeNs)}"`;
+  const mtime = formatTime(node.mtimeNs);
+  // A file's three times are mostly the same one.
+  const timeOf = (ns: bigint) => (ns === node.mtimeNs ? mtime : formatTime(ns));
+  json += `,"mtime":"${mtime}","atime":"${timeOf(node.atimeNs)}","ctime":"${timeOf(node.ctimeNs)}"`;
   json += `,"uid":${node.uid},"gid":${node.gid}`;
   if (node.user) json += `,"user":${goString(node.user)}`;
   if (node.group) json += `,"group":${goString(node.group)}`;
@@ -106,10 +110,15 @@ function nodeJson(node: TreeNode): string {
   }
   if (generic !== undefined) json += `,"${GENERIC_ATTRIBUTES}":${goJson(generic)}`;
   if (node.device) json += `,"device":${node.device}`;
-  json += `,"content":${node.content === undefined ? "null" : goJson(node.content)}`;
+  json += `,"content":${node.content === undefined ? "null" : idList(node.content)}`;
   if (node.subtree !== undefined) json += `,"subtree":"${node.subtree}"`;
   for (const [name, value] of Object.entries(others)) json += `,${goString(name)}:${goJson(value)}`;
   return `${json}}`;
+}
+
+/** Ids have no character that JSON escapes. */
+function idList(ids: readonly Id[]): string {
+  return ids.length === 0 ? "[]" : `["${ids.join('","')}"]`;
 }
 
 function goMode({ type, mode }: TreeNode): number {

@@ -1,9 +1,14 @@
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, onTestFinished, test } from "vitest";
 import { seededBytes } from "../../testing/tree.ts";
 import type { Id } from "../format/ids.ts";
-import { MadeRepository } from "../testing/made-repository.ts";
+import { Repository } from "../repository.ts";
+import { RestStore } from "../stores/rest.ts";
+import { type ByteRange, FILE_TYPES, type FileType, type RepositoryStore } from "../stores/store.ts";
+import { RestServer } from "../stores/testing/rest-server.ts";
+import { MadeRepository, PASSWORD } from "../testing/made-repository.ts";
 import { restore } from "./run.ts";
 
 const signal = new AbortController().signal;
@@ -43,10 +48,14 @@ function flip(path: string, at: number): void {
   writeFileSync(path, bytes);
 }
 
-async function restoreAll(made: MadeRepository, snapshot: Id) {
+async function restoreAll(made: MadeRepository, snapshot: Id, store: RepositoryStore = made.store) {
   const target = join(made.folder, `out-${readdirSync(made.folder).length}`);
-  const repository = await made.open({ onDamaged: () => undefined });
-  return { target, summary: await restore(repository, await repository.findSnapshot(snapshot), { target, signal, threads: 2 }) };
+  const repository = await Repository.open(store, PASSWORD, { onDamaged: () => undefined });
+  await repository.loadIndex();
+  return {
+    target,
+    summary: await restore(repository, await repository.findSnapshot(snapshot), { target, signal, threads: store === made.store ? 2 : 1 }),
+  };
 }
 
 const read = (...path: string[]) => readFileSync(join(...path));
@@ -77,6 +86,57 @@ test.each(["missing", "cut to the second blob", "empty"] as const)("a pack that 
   expect(summary.files).toBe(4 - damaged.length);
   expect(existsSync(join(target, "other"))).toBe(false);
   expect(read(target, "other.reconsync-damaged").equals(Buffer.alloc(PIECE))).toBe(true);
+});
+
+/**
+ * Whoever still needs what is in the memory that it gives does not find it. Parts come some at a time, so that one waits for its thread while the memory of
+ * another is asked for again.
+ */
+const SCRIBBLED_BYTES = 100_000;
+
+class ScribblingStore extends RestStore {
+  #others: Promise<void> | null = null;
+
+  override async read(type: FileType, name: string, range?: ByteRange, stop?: AbortSignal, memory?: Uint8Array): Promise<Buffer> {
+    memory?.fill(0xee, 0, SCRIBBLED_BYTES);
+    const part = await super.read(type, name, range, stop, memory);
+    if (memory === undefined) return part;
+    this.#others ??= sleep(20).then(() => {
+      this.#others = null;
+    });
+    await this.#others;
+    return part;
+  }
+}
+
+/** The same files on a server. */
+async function served(made: MadeRepository): Promise<RestStore> {
+  const server = await new RestServer().start();
+  onTestFinished(() => server.stop());
+  const store = new ScribblingStore(server.url);
+  await store.create();
+  for (const type of FILE_TYPES) {
+    for await (const { name } of made.store.list(type)) await store.write(type, name, await made.store.read(type, name));
+  }
+  return store;
+}
+
+test("from a server, many parts of packs go through the same memory and none into the files of another", async () => {
+  const made = await MadeRepository.make();
+  const [count, lost] = [16, 9];
+  // It takes a thread longer to write one than to tell that it has.
+  const large = (n: number) => seededBytes(2_000_000, n);
+  for (let n = 0; n < count; n += 1) {
+    made.blob("data", large(n));
+    await made.endPacks();
+  }
+  const tree = Object.fromEntries(Array.from({ length: count }, (_, n) => [`file-${n}`, [large(n)]]));
+  const snapshot = await made.snapshot(made.tree(tree));
+  const store = await served(made);
+  await store.remove("data", made.repository.index.find(made.blob("data", large(lost)), "data")?.pack ?? "");
+  const { target, summary } = await restoreAll(made, snapshot, store);
+  expect(summary).toMatchObject({ files: count - 1, problems: [{ path: `/file-${lost}`, kind: "damaged" }] });
+  for (let n = 0; n < count; n += 1) if (n !== lost) expect(read(target, `file-${n}`).equals(large(n)), `file-${n}`).toBe(true);
 });
 
 test("a blob that lies whole in another pack too is taken from there", async () => {

@@ -8,7 +8,7 @@ import { finishFile } from "./finish-file.ts";
 import type { FsPath } from "./names.ts";
 import { createFile, openForWriting } from "./open-files.ts";
 import type { RestoreProblems } from "./problems.ts";
-import { batchOf, type PlannedBatch, type PlannedBlob, plainLength } from "./round.ts";
+import { batchOf, FAR_BATCH_MAX_BYTES, type PlannedBatch, type PlannedBlob, plainLength } from "./round.ts";
 import { isFull, ranFull } from "./space.ts";
 import { type BatchInput, type BatchOutcome, failureOf, RESTORE_BATCH } from "./tasks.ts";
 import type { FileWork } from "./work.ts";
@@ -28,6 +28,11 @@ export interface FileWriterOptions {
 /** Fills files with blobs, by the worker threads, and keeps account of what each file still waits for. */
 export class FileWriter {
   readonly #options: FileWriterOptions;
+  /**
+   * Memory of parts that are written. It is shared with the threads: moved to them, it would count as garbage of each thread in turn, and V8 would collect
+   * for every part. There is never more of it than parts are read and written at the same time.
+   */
+  readonly #spares: Uint8Array[] = [];
 
   constructor(options: FileWriterOptions) {
     this.#options = options;
@@ -51,14 +56,22 @@ export class FileWriter {
     const { repository, overwrite, signal } = this.#options;
     signal.throwIfAborted();
     const { pack, offset, length } = batch;
-    const read = () => readAvailable(repository.store, pack, offset, length, signal);
+    const read = (memory?: Uint8Array) => readAvailable(repository.store, pack, offset, length, signal, memory);
     const file = repository.store.fileOf?.("data", pack);
-    const part = file === undefined ? { bytes: await read() } : { file, offset, length };
+    const memory = file === undefined ? this.#takeMemory(length) : undefined;
+    const part = file === undefined ? { bytes: await read(memory) } : { file, offset, length };
     // Before any thread sees them, so that each file is whole in one batch or made for all.
     const posted = batchInput(repository.master, batch, (_, writes) => overwrite || writes > 1);
     for (const [n, file] of posted.files.entries()) if (posted.input.files[n]?.whole === false) this.#make(file);
     const damaged = await this.#post(posted, part, read);
+    if (memory !== undefined) this.#spares.push(memory);
     for (const n of damaged) await this.#elsewhere(batch.blobs[n] as PlannedBlob, tried);
+  }
+
+  /** Memory for a part; none for one that is larger than parts of many blobs are. */
+  #takeMemory(length: number): Uint8Array | undefined {
+    if (length > FAR_BATCH_MAX_BYTES) return undefined;
+    return this.#spares.pop() ?? new Uint8Array(new SharedArrayBuffer(FAR_BATCH_MAX_BYTES));
   }
 
   /** Files whose folder could not be made: the folder is told already. */
@@ -102,6 +115,7 @@ export class FileWriter {
     const { pool } = this.#options;
     if (!("bytes" in part)) return pool.run<BatchOutcome>(RESTORE_BATCH, { ...input, part });
     const { bytes } = part;
+    if (bytes.buffer instanceof SharedArrayBuffer) return pool.run<BatchOutcome>(RESTORE_BATCH, { ...input, part });
     const own = bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
     return pool.run<BatchOutcome>(RESTORE_BATCH, { ...input, part: { bytes: own } }, [own.buffer as ArrayBuffer]);
   }

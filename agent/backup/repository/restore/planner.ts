@@ -1,3 +1,4 @@
+import { heap } from "../../heap.ts";
 import type { TreeNode } from "../format/tree.ts";
 import type { BlobIndex } from "../index/blob-index.ts";
 import type { TreeSource } from "../list/walk-tree.ts";
@@ -108,6 +109,7 @@ export class RestorePlanner {
     const linked = key === null || this.#linked.size >= LINKED_MAX ? undefined : { place: null, damaged: false };
     if (key !== null && linked !== undefined) this.#linked.set(key, linked);
     this.#files += 1;
+    heap.filesSeen(this.#files);
     const file = new FileWork(
       { folder, name, original: node.name, run, number: this.#files },
       { size: Number(node.size ?? 0n), holes: holesOf(node.content), meta: this.#metaOf(node), linked },

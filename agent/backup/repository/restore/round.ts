@@ -12,7 +12,7 @@ const GAP_MAX_BYTES = 256 * 1024;
 /** So much of a pack is read at a time, in bytes: several of these are in memory, at each step from the store to the disk. A larger blob comes alone. */
 const BATCH_MAX_BYTES = 4 * 1024 * 1024;
 /** The same of a store that is far away, where a call costs more. */
-const FAR_BATCH_MAX_BYTES = 16 * 1024 * 1024;
+export const FAR_BATCH_MAX_BYTES = 16 * 1024 * 1024;
 /** Packs are told apart in sorting by what is above an offset of 32 bits. */
 const OFFSET_RANGE = 2 ** 32;
 

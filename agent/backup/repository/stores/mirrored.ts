@@ -127,8 +127,8 @@ export class MirroredStore implements RepositoryStore {
     return result;
   }
 
-  async read(type: FileType, name: string, range?: ByteRange, signal?: AbortSignal): Promise<Buffer> {
-    return this.#either((store) => store.read(type, name, range, signal), signal);
+  async read(type: FileType, name: string, range?: ByteRange, signal?: AbortSignal, memory?: Uint8Array): Promise<Buffer> {
+    return this.#either((store) => store.read(type, name, range, signal, memory), signal);
   }
 
   /** What the first has. Only when it cannot say is the second asked. */

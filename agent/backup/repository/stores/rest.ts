@@ -55,7 +55,7 @@ export class RestStore implements RepositoryStore {
     if (!isOk(there)) throw refusalOf(answer, this.place, "new repository");
   }
 
-  async read(type: FileType, name: string, range?: ByteRange, signal?: AbortSignal): Promise<Buffer> {
+  async read(type: FileType, name: string, range?: ByteRange, signal?: AbortSignal, memory?: Uint8Array): Promise<Buffer> {
     checkName(type, name);
     const what = nameIn(type, name);
     if (range?.length === 0) {
@@ -63,7 +63,7 @@ export class RestStore implements RepositoryStore {
       if (info === null) throw fileMissing(this.place, what);
       return Buffer.alloc(0);
     }
-    const answer = await this.#send({ method: "GET", path: pathFor(type, name), range, max: FILE_BYTES_MAX }, signal);
+    const answer = await this.#send({ method: "GET", path: pathFor(type, name), range, max: FILE_BYTES_MAX, memory }, signal);
     return partOf(answer, range, this.place, what);
   }
 
@@ -150,6 +150,7 @@ export class RestStore implements RepositoryStore {
         headers,
         body: call.body,
         answerBytesMax: call.max,
+        answerMemory: call.memory,
         renewable: this.#renewable,
       };
     };
@@ -164,6 +165,7 @@ interface Call {
   range?: ByteRange;
   /** Longest answer, in bytes. */
   max: number;
+  memory?: Uint8Array;
 }
 
 const LISTING = z.union([z.array(z.object({ name: z.string(), size: z.int().min(0) })), z.array(z.string())]);

@@ -66,7 +66,7 @@ export class S3Store implements RepositoryStore {
     await this.#page("locks", null, signal);
   }
 
-  async read(type: FileType, name: string, range?: ByteRange, signal?: AbortSignal): Promise<Buffer> {
+  async read(type: FileType, name: string, range?: ByteRange, signal?: AbortSignal, memory?: Uint8Array): Promise<Buffer> {
     const url = this.#url(type, name);
     const what = nameIn(type, name);
     if (range?.length === 0) {
@@ -74,7 +74,7 @@ export class S3Store implements RepositoryStore {
       return Buffer.alloc(0);
     }
     const headers: Record<string, string> = range === undefined ? {} : { range: rangeHeader(range) };
-    const answer = await this.#send({ method: "GET", url, headers, answerBytesMax: FILE_BYTES_MAX }, signal);
+    const answer = await this.#send({ method: "GET", url, headers, answerBytesMax: FILE_BYTES_MAX, answerMemory: memory }, signal);
     return partOf(answer, range, this.place, what);
   }
 

@@ -35,8 +35,11 @@ export interface RepositoryStore {
   readonly parallel: number;
   /** Makes what has to be there before the first file is written. Nothing happens when it is there already. */
   create(signal?: AbortSignal): Promise<void>;
-  /** @throws `store-file-missing`; `store-failed` when the file is shorter than the range asks for. */
-  read(type: FileType, name: string, range?: ByteRange, signal?: AbortSignal): Promise<Buffer>;
+  /**
+   * @param memory The bytes may be put there when they fit, and the answer be a view of it. It is the store's until the answer is there.
+   * @throws `store-file-missing`; `store-failed` when the file is shorter than the range asks for.
+   */
+  read(type: FileType, name: string, range?: ByteRange, signal?: AbortSignal, memory?: Uint8Array): Promise<Buffer>;
   /** Writes a new file, durably. A file of that name that is there already is left as it is, and that is a success (same name, same bytes), except for `config`: `store-refused`. */
   write(type: FileType, name: string, bytes: Uint8Array, signal?: AbortSignal): Promise<void>;
   /** The file's size, or null when there is none. */

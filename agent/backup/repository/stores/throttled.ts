@@ -29,8 +29,8 @@ export class ThrottledStore implements RepositoryStore {
     return this.#inner.create(signal);
   }
 
-  async read(type: FileType, name: string, range?: ByteRange, signal?: AbortSignal): Promise<Buffer> {
-    const bytes = await this.#inner.read(type, name, range, signal);
+  async read(type: FileType, name: string, range?: ByteRange, signal?: AbortSignal, memory?: Uint8Array): Promise<Buffer> {
+    const bytes = await this.#inner.read(type, name, range, signal, memory);
     await this.#bandwidth.download?.(bytes.length, signal);
     return bytes;
   }

@@ -17,6 +17,8 @@ export interface HttpRequest {
   body?: Uint8Array;
   /** A longer answer is refused, in bytes. FILE_BYTES_MAX when absent. */
   answerBytesMax?: number;
+  /** Where the answer's body goes when it fits. */
+  answerMemory?: Uint8Array;
   /** It can be made with other credentials when these are not taken. */
   renewable?: boolean;
   /** What an answer means whose status alone does not tell: it may be another one `later`, or our body was `damaged` on its way. */
@@ -94,7 +96,7 @@ async function readBody(
   alive();
   // An answer to HEAD tells the length of what it does not have.
   const expected = request.method === "HEAD" ? 0 : Number(answer.headers.get("content-length") ?? 0);
-  const body = new Body(expected, request.answerBytesMax ?? FILE_BYTES_MAX);
+  const body = new Body(expected, request.answerBytesMax ?? FILE_BYTES_MAX, request.answerMemory);
   for await (const part of answer.body) {
     alive();
     const { length } = part;

@@ -24,6 +24,18 @@ test("More than was asked for is refused, and no memory is taken for what is onl
   expect(() => body.add(Buffer.from("e"))).toThrow(AnswerTooLong);
 });
 
+test("An answer lies in the memory that it is given, and elsewhere when it turns out longer", () => {
+  const memory = new Uint8Array(new SharedArrayBuffer(4)).fill(9);
+  const fitting = new Body(3, 100, memory);
+  fitting.add(Buffer.from("abc"));
+  expect([fitting.finish().toString(), fitting.finish().buffer, memory[3]]).toEqual(["abc", memory.buffer, 9]);
+  const longer = new Body(0, 100, memory);
+  for (const part of ["abc", "def", "ghi"]) longer.add(Buffer.from(part));
+  expect(longer.finish().toString()).toBe("abcdefghi");
+  expect(longer.finish().buffer).not.toBe(memory.buffer);
+  expect(new Body(5, 100, memory).finish().buffer).not.toBe(memory.buffer);
+});
+
 test("Memory of an answer that said its length is all its own", () => {
   const body = new Body(3, 100);
   body.add(Buffer.from("abc"));

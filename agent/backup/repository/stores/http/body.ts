@@ -14,9 +14,14 @@ export class Body {
   #length = 0;
   readonly #max: number;
 
-  /** @param expected Bytes that the answer says it has. */
-  constructor(expected: number, max: number) {
-    this.#memory = Buffer.allocUnsafeSlow(Number.isSafeInteger(expected) && expected > 0 ? Math.min(expected, max, TAKEN_AT_ONCE_MAX) : 0);
+  /**
+   * @param expected Bytes that the answer says it has.
+   * @param memory Taken when that many fit.
+   */
+  constructor(expected: number, max: number, memory?: Uint8Array) {
+    const atOnce = Number.isSafeInteger(expected) && expected > 0 ? Math.min(expected, max, TAKEN_AT_ONCE_MAX) : 0;
+    const isEnough = memory !== undefined && atOnce <= memory.length;
+    this.#memory = isEnough ? Buffer.from(memory.buffer, memory.byteOffset, memory.byteLength) : Buffer.allocUnsafeSlow(atOnce);
     this.#max = max;
   }
 

@@ -103,6 +103,5 @@ export class HttpClient {
 
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if ("code" in error && typeof error.code === "string") return error.code;
-  return error.cause instanceof Error ? reasonOf(error.cause) : error.message;
+  return "code" in error && typeof error.code === "string" ? error.code : error.message;
 }

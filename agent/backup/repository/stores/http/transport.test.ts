@@ -140,6 +140,36 @@ test("An abort ends the request with its own reason, and the server sees the con
   await closed;
 });
 
+test("What the sockets brought takes no memory while an answer goes on, and connections are used again", async () => {
+  const [mib, rounds] = [48, 2];
+  const piece = sharedBytes(MIB);
+  const ports = new Set<number | undefined>();
+  const url = await serving(async (request, response) => {
+    ports.add(request.socket.remotePort);
+    response.writeHead(200, { "content-length": mib * MIB });
+    for (let n = 0; n < mib; n += 1) if (!response.write(piece)) await new Promise((resolve) => response.once("drain", resolve));
+    response.end();
+  });
+  // Once before, so that it is known how Node does it.
+  await tried({ method: "GET", url, headers: {} });
+  const answerMemory = new Uint8Array(new SharedArrayBuffer(mib * MIB));
+  for (let round = 0; round < rounds; round += 1) {
+    answerMemory.fill(0);
+    const before = process.memoryUsage().arrayBuffers;
+    let most = 0;
+    const download: Pace = async () => {
+      most = Math.max(most, process.memoryUsage().arrayBuffers - before);
+    };
+    const { body } = await attempt(
+      { method: "GET", url, headers: {}, answerMemory, answerBytesMax: mib * MIB },
+      { transport: nodeTransport, idleMs: 20_000, download },
+    );
+    for (let n = 0; n < mib; n += 1) expect(body.subarray(n * MIB, (n + 1) * MIB).equals(piece), `MiB ${n}`).toBe(true);
+    expect(most).toBeLessThan(6 * MIB);
+  }
+  expect(ports.size).toBe(1);
+});
+
 test("Silence is bounded: before a connection, and after it", async () => {
   const never: Transport = async (_request, { signal }) => {
     const { promise, reject } = Promise.withResolvers<never>();

@@ -1,6 +1,6 @@
-import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
-import { request as httpsRequest } from "node:https";
+import type { ClientRequest, IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import { SocketMemory } from "./socket-memory.ts";
 
 /** A request as it goes out. */
 export interface Outgoing {
@@ -26,6 +26,12 @@ export interface Going {
   onConnected: () => void;
 }
 
+const socketMemory = new SocketMemory();
+
+// As `require` gets them, and when they are needed: `import` looks at all that a module exports, and one export of node:http loads a whole client for WebSockets (30 ms).
+const http = () => process.getBuiltinModule("node:http");
+const https = () => process.getBuiltinModule("node:https");
+
 /** Sends a request and resolves with the head of its answer. Redirects are not followed. */
 export type Transport = (request: Outgoing, going: Going) => Promise<Incoming>;
 
@@ -35,13 +41,13 @@ export type Transport = (request: Outgoing, going: Going) => Promise<Incoming>;
  * @throws the error of the connection, whose `code` says what happened
  */
 export const nodeTransport: Transport = async ({ method, url, headers, body }, { signal, onConnected }) => {
-  const send = url.startsWith("https:") ? httpsRequest : httpRequest;
-  const request = send(url, { method, headers, signal });
+  const request = (url.startsWith("https:") ? https() : http()).request(url, { method, headers, signal });
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   request.once("response", resolve);
   // Stays: an error may follow the answer, when a body is refused before all of it was sent. Whoever reads the answer's body is told by that.
   request.on("error", reject);
   request.once("socket", (socket: Socket & { encrypted?: true }) => {
+    socketMemory.follow(request, socket);
     if (socket.connecting) socket.once(socket.encrypted === true ? "secureConnect" : "connect", onConnected);
     else onConnected();
   });
@@ -81,7 +87,10 @@ function headersOf({ rawHeaders }: IncomingMessage): Headers {
 
 async function* bodyOf(request: ClientRequest, answer: IncomingMessage): AsyncGenerator<Uint8Array> {
   try {
-    for await (const part of answer) yield part as Buffer;
+    for await (const part of answer as AsyncIterable<Buffer>) {
+      socketMemory.learn(part);
+      yield part;
+    }
   } finally {
     if (!request.writableFinished) request.destroy();
   }

@@ -80,6 +80,17 @@ export function storeSuite(what: string, makeBench: () => Promise<StoreBench>, {
       expect(await part(17, 0)).toBe("");
     });
 
+    it("reads the same into memory that is too small, just right, or larger and used before", async () => {
+      const { name, bytes } = testFile(100_000, 71);
+      await store.write("data", name, bytes);
+      for (const room of [0, 29_999, 30_000, 200_000]) {
+        const memory = new Uint8Array(new SharedArrayBuffer(room)).fill(0xee);
+        const part = await store.read("data", name, { offset: 4321, length: 30_000 }, undefined, memory);
+        expect(part.equals(bytes.subarray(4321, 34_321)), `${room} bytes of memory`).toBe(true);
+        if (part.buffer === memory.buffer) expect(room).toBeGreaterThanOrEqual(30_000);
+      }
+    });
+
     it("says so when a file ends before the part that was asked for does", async () => {
       const { name, bytes } = testFile(1000, 8);
       await store.write("data", name, bytes);
