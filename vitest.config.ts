@@ -29,6 +29,7 @@ export default defineConfig({
           ...node,
           name: "browser",
           include: ["e2e/browser/*.test.ts"],
+          globalSetup: ["e2e/browser/unpack.ts"],
           testTimeout: 180_000,
           hookTimeout: 120_000,
         },
