@@ -6,6 +6,7 @@ export * from "./jobs.ts";
 export * from "./poll.ts";
 export * from "./problem.ts";
 export * from "./repositories.ts";
+export * from "./restore.ts";
 export * from "./schedules.ts";
 export * from "./status.ts";
 export * from "./trace.ts";

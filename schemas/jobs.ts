@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { instant, jobId, leaseId, serverId, uploadId } from "./ids.ts";
 import { problem } from "./problem.ts";
+import { restorePayload, restorePlan, restorePlanPayload, restoreResult } from "./restore.ts";
 import { announcedSchedule, SCHEDULES_PER_SERVER_MAX, scheduledRun, scheduleName } from "./schedules.ts";
 import { hostLoad, serverStatus } from "./status.ts";
 import { traceparent } from "./trace.ts";
@@ -55,6 +56,8 @@ const backupFacts = {
   /** Archives or snapshots that retention on the host removed after this success. */
   pruned: z.array(text(200)).check(z.maxLength(100)),
   note: z.optional(text(200)),
+  /** `safety`: it was made by a restore of what was there before, so that an Undo can bring it back. */
+  purpose: z.optional(z.enum(["safety"])),
   /** What went wrong without failing the backup, in words. */
   warnings: z.array(text(300)).check(z.maxLength(10)),
 };
@@ -123,6 +126,8 @@ export const job = z.discriminatedUnion("kind", [
   z.object({ ...leased, kind: z.literal("backup"), payload: backupPayload }),
   z.object({ ...leased, kind: z.literal("status"), payload: statusPayload }),
   z.object({ ...leased, kind: z.literal("schedule"), payload: schedulePayload }),
+  z.object({ ...leased, kind: z.literal("restore-plan"), payload: restorePlanPayload }),
+  z.object({ ...leased, kind: z.literal("restore"), payload: restorePayload }),
 ]);
 export type Job = z.infer<typeof job>;
 export type JobKind = Job["kind"];
@@ -130,7 +135,21 @@ export type JobKind = Job["kind"];
 // POST /v1/jobs/:id/progress
 
 export const progress = z.object({
-  phase: z.enum(["scanning", "archiving", "uploading", "finishing"]),
+  phase: z.enum([
+    "scanning",
+    "archiving",
+    "uploading",
+    "finishing",
+    // Of a restore. `staging`: the backup is written beside the world. `saving`: the safety backup. `rolling-back`: what was there before comes back.
+    "comparing",
+    "staging",
+    "stopping",
+    "saving",
+    "swapping",
+    "starting",
+    "probing",
+    "rolling-back",
+  ]),
   /** Bytes of the source done so far, and in all; both 0 while scanning. */
   done: count,
   total: count,
@@ -153,6 +172,8 @@ export const outcome = z.discriminatedUnion("state", [
     z.object({ state: z.literal("succeeded"), kind: z.literal("backup"), result: backupResult }),
     z.object({ state: z.literal("succeeded"), kind: z.literal("status"), result: statusResult }),
     z.object({ state: z.literal("succeeded"), kind: z.literal("schedule"), result: scheduleResult }),
+    z.object({ state: z.literal("succeeded"), kind: z.literal("restore-plan"), result: restorePlan }),
+    z.object({ state: z.literal("succeeded"), kind: z.literal("restore"), result: restoreResult }),
   ]),
   z.object({ state: z.literal("failed"), error: problem }),
   z.object({ state: z.literal("cancelled") }),

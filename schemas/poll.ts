@@ -27,6 +27,17 @@ export const announcedServer = z.object({
   gameName: text(100),
   store: z.enum(["local", "r2", "url"]),
   retention,
+  /** What the host lets Discord do with its backups. Absent: an agent that restores nothing. */
+  restore: z.optional(
+    z.object({
+      /** Into the server's own folder. */
+      inPlace: z.boolean(),
+      /** Into a new folder beside others, which the config names. */
+      folder: z.boolean(),
+      /** How the server is stopped and started, in words; absent when nobody may. */
+      control: z.optional(text(200)),
+    }),
+  ),
   schedules: z.optional(z.array(announcedSchedule).check(z.maxLength(SCHEDULES_PER_SERVER_MAX))),
 });
 export type AnnouncedServer = z.infer<typeof announcedServer>;

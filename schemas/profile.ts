@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { GLOB_LENGTH_MAX, GLOB_RULES } from "./globs.ts";
 
 /**
  * A game profile, `games/ID.yaml`: what ReconSync knows of a game, as data. Every fact names where it comes from (`sources`), or says
@@ -14,14 +15,7 @@ const line = (max: number) => z.string().min(1).max(max);
 export const portNumber = z.int().min(1).max(65_535);
 
 /** A glob, matched against the path of a file relative to the server's folder, `/` as separator on every platform. */
-export const glob = z
-  .string()
-  .min(1)
-  .max(300)
-  .regex(/^[^\\]+$/, "use / between folders, also on Windows")
-  .regex(/^(?!\/)(?![A-Za-z]:)/, "globs are relative to the server's folder")
-  .regex(/^(?!(?:.*\/)?\.\.(?:\/|$))/, "a glob cannot leave the server's folder")
-  .regex(/^(?!!)/, "a glob cannot start with !; put what should be left out under exclude");
+export const glob = GLOB_RULES.reduce((text, [pattern, words]) => text.regex(pattern, words), z.string().min(1).max(GLOB_LENGTH_MAX));
 
 const source = z
   .strictObject({

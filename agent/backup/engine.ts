@@ -7,6 +7,8 @@ import type { Logger } from "../logger.ts";
 export interface BackupRequest {
   server: ServerConfig;
   note?: string;
+  /** `safety`: what was there before a restore, for its Undo. */
+  purpose?: "safety";
   /** The job that asked for it; absent when made by hand. */
   job?: { id: JobId; lease: LeaseId };
   /** Called as often as there is news; the receiver decides how often to pass it on. */

@@ -21,7 +21,7 @@ export const WARNINGS_MAX = 10;
 export const PRUNED_MAX = 100;
 
 /** Applies retention and says what came of the backup. A retention that fails is a warning: the backup itself is safe. */
-export async function resultOf({ server, store, clock, note, log }: ArchiveRequest, finished: Finished): Promise<ArchiveBackup> {
+export async function resultOf({ server, store, clock, note, purpose, log }: ArchiveRequest, finished: Finished): Promise<ArchiveBackup> {
   const { run, archive, startedAt, stored } = finished;
   const warnings = run.warnings();
   let pruned: string[] = [];
@@ -50,6 +50,7 @@ export async function resultOf({ server, store, clock, note, log }: ArchiveReque
     tornCount: run.torn.count,
     pruned: pruned.slice(0, PRUNED_MAX),
     note: note?.slice(0, NOTE_MAX),
+    purpose,
     warnings,
   };
 }

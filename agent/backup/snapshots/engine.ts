@@ -98,7 +98,7 @@ interface OpenRun {
   onlyIfChanged: boolean;
 }
 
-function snapshot({ server, note, report, signal, clock }: BackupRequest, run: OpenRun): Promise<BackupSummary> {
+function snapshot({ server, note, purpose, report, signal, clock }: BackupRequest, run: OpenRun): Promise<BackupSummary> {
   const { include, exclude, compression, lowPriority } = server.backup;
   const meter = new ProgressMeter(report, () => clock.now());
   let phase: Progress["phase"] = "scanning";
@@ -109,7 +109,7 @@ function snapshot({ server, note, report, signal, clock }: BackupRequest, run: O
     [{ path: server.folder, filter: createFilter({ include, exclude }, { ignoreCase: process.platform === "win32" }) }],
     {
       ...whoIsHere(),
-      tags: tagsOf(server, note),
+      tags: tagsOf(server, { note, purpose }),
       now: () => clock.now(),
       level: compression === 3 ? 3 : 1,
       lowPriority,
@@ -132,9 +132,13 @@ function snapshot({ server, note, report, signal, clock }: BackupRequest, run: O
   );
 }
 
-/** The server, and what a person said of the backup: restic shows tags, and has no notes. */
-function tagsOf({ id }: ServerConfig, note: string | undefined): string[] {
-  return [`reconsync:server=${id}`, ...(note === undefined || note === "" ? [] : [`reconsync:note=${note.replaceAll(",", ";")}`])];
+/** The server, what the snapshot is for, and what a person said of it: restic shows tags, and has no notes. */
+function tagsOf({ id }: ServerConfig, { note, purpose }: Pick<BackupRequest, "note" | "purpose">): string[] {
+  return [
+    `reconsync:server=${id}`,
+    ...(purpose === undefined ? [] : [`reconsync:purpose=${purpose}`]),
+    ...(note === undefined || note === "" ? [] : [`reconsync:note=${note.replaceAll(",", ";")}`]),
+  ];
 }
 
 /** The repository, made when there is none. @throws AgentError `recovery-key-wrong` when another key made it */

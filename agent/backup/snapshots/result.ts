@@ -35,7 +35,7 @@ export interface Made {
 }
 
 /** What is told of a snapshot that was made. */
-export function snapshotResult({ server, note }: Pick<BackupRequest, "server" | "note">, made: Made): SnapshotBackup {
+export function snapshotResult({ server, note, purpose }: Pick<BackupRequest, "server" | "note" | "purpose">, made: Made): SnapshotBackup {
   const { summary, startedAt, durationMs } = made;
   const { files, problems } = summary;
   const pathOf = ({ path }: Problem) => inside(server.folder, path);
@@ -61,6 +61,7 @@ export function snapshotResult({ server, note }: Pick<BackupRequest, "server" | 
     tornCount: torn.length,
     pruned: made.pruned.slice(0, PRUNED_MAX),
     note: note?.slice(0, NOTE_MAX),
+    purpose,
     warnings: [...made.warnings, ...warningsOf(problems, pathOf)].slice(0, WARNINGS_MAX).map((text) => text.slice(0, WARNING_MAX)),
   };
 }
