@@ -10,6 +10,7 @@ import type { Host } from "./jobs/host.ts";
 import type { Logger } from "./logger.ts";
 import { hostLoad } from "./monitor/load.ts";
 import { observe } from "./monitor/observe.ts";
+import { ServerRestores } from "./restore/server-restores.ts";
 import { changeSchedules } from "./schedules/change-schedules.ts";
 import { rememberingStore } from "./schedules/content-memory.ts";
 import { isUnchanged } from "./schedules/unchanged.ts";
@@ -33,12 +34,17 @@ export function createHost(deps: HostDeps): Host {
     get servers() {
       return config.current.servers;
     },
-    engineOf: (server) => (server.backup.format === "zip" ? zipEngine(server, deps) : snapshotEngine(deps)),
+    engineOf: (server) => engineOf(server, deps),
+    restoresOf: (server) => restoresOf(server, deps),
     observe: (server) => observe(server, { clock }),
     load: hostLoad,
     lockBackup: (server) => takeLock(backupLockFile(state.file, server)),
     changeSchedules: (change) => changeSchedules(state, change, clock.now()),
   };
+}
+
+function engineOf(server: ServerConfig, deps: HostDeps): BackupEngine {
+  return server.backup.format === "zip" ? zipEngine(server, deps) : snapshotEngine(deps);
 }
 
 /** Archives, each remembered so that the next one need not be made when nothing has changed. */
@@ -56,6 +62,19 @@ function zipEngine(server: ServerConfig, { state, plane, clock, log }: HostDeps)
       (await isUnchanged(server, { ...memory, plane, clock }, request.signal)) ? null : zip.backup({ ...request, store }),
     cleanUp: (id) => store.cleanUp(id),
   };
+}
+
+/** Restores of a server, with all that they need of this host. */
+function restoresOf(server: ServerConfig, deps: HostDeps): ServerRestores {
+  const { state, plane, clock, log, env = process.env } = deps;
+  const look = () => observe(server, { clock });
+  return new ServerRestores({
+    ...{ server, state, clock, log, observe: look },
+    catalogue: { stateFile: state.file, access: plane, plane, clock, log, env },
+    control: undefined,
+    probe: async () => ({ up: true, evidence: "nobody started it" }),
+    backUp: (request) => engineOf(server, deps).backup({ ...request, server, clock, log }),
+  });
 }
 
 function archiveStoreOf({ backup: { store } }: ServerConfig): ArchiveStoreConfig {

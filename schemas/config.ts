@@ -190,6 +190,24 @@ const query = z
   .describe("How to ask the server for its players. `false`: do not ask. Default: as the profile says.")
   .meta({ examples: [false, { type: "protocol-valve" }] });
 
+const restore = z
+  .strictObject({
+    in_place: z
+      .boolean()
+      .default(true)
+      .describe(
+        "Discord may restore backups of this server in place of what is there. What was there is backed up first. `false`: only the command line on this host may.",
+      ),
+    folder: path
+      .optional()
+      .describe(
+        "Absolute path of a folder below which Discord may restore backups to new folders, to look at them or to take files from them. Default: nowhere.",
+      )
+      .meta({ examples: ["/srv/restored"] }),
+  })
+  .describe("What Discord may restore, and where to. See [restore.md](restore.md).")
+  .meta({ examples: [{ folder: "/srv/restored" }] });
+
 const server = z
   .strictObject({
     id: z
@@ -223,6 +241,7 @@ const server = z
     ports: ports.optional(),
     process: process.optional(),
     query: query.optional(),
+    restore: restore.optional(),
     backup,
   })
   .describe("One game server.");

@@ -108,6 +108,23 @@ export const gameProfile = z
       .strictObject({ linux: processName.optional(), windows: processName.optional() })
       .optional()
       .describe("The server's process on each platform."),
+    players: z
+      .array(
+        z
+          .strictObject({
+            globs: z
+              .array(glob)
+              .min(1)
+              .max(20)
+              .refine((all) => all.every((one) => one.includes("{player}")), "each needs {player} in it")
+              .describe("Globs relative to the server's folder. `{player}` stands for how the game's files name a player."),
+            ...origin,
+          })
+          .describe("Globs that share their sources."),
+      )
+      .max(10)
+      .optional()
+      .describe("Which files are a single player's own, so that one player can be restored alone."),
     query: z
       .strictObject({
         type: z
@@ -147,7 +164,7 @@ export interface Origin {
 export type FactPath = (string | number)[];
 
 /** Every fact of a profile with its path in the file. */
-export function facts(profile: Pick<GameProfile, "folder" | "backup" | "ports" | "process" | "query">): [FactPath, Origin][] {
+export function facts(profile: Pick<GameProfile, "folder" | "backup" | "ports" | "process" | "players" | "query">): [FactPath, Origin][] {
   const all: [FactPath, Origin | undefined][] = [
     [["folder"], profile.folder],
     ...profile.backup.include.map((it, index): [FactPath, Origin] => [["backup", "include", index], it]),
@@ -156,6 +173,7 @@ export function facts(profile: Pick<GameProfile, "folder" | "backup" | "ports" |
     [["ports", "query"], profile.ports.query],
     [["process", "linux"], profile.process?.linux],
     [["process", "windows"], profile.process?.windows],
+    ...(profile.players ?? []).map((it, index): [FactPath, Origin] => [["players", index], it]),
     [["query"], profile.query],
   ];
   return all.filter((it): it is [FactPath, Origin] => it[1] !== undefined);

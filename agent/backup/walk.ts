@@ -5,7 +5,7 @@ import type { ServerConfig } from "../config/host-config.ts";
 import { AgentError, EXIT } from "../errors.ts";
 import { errorCode } from "./error-code.ts";
 import { createFilter, type PathFilter } from "./globs.ts";
-import { archiveOfPartial } from "./names.ts";
+import { isOurs } from "./ours.ts";
 import type { ArchiveStore } from "./stores/store.ts";
 
 /** The parts of a server that decide what is walked. */
@@ -108,7 +108,7 @@ async function* descend(run: Walk, folder: WalkEntry & { type: "directory" }, in
 async function inspect(run: Walk, folder: string, folderPath: string, rawName: Buffer, inherited: boolean) {
   const name = rawName.toString("utf8");
   const path = folderPath === "" ? name : `${folderPath}/${name}`;
-  if (run.filter.excludes(path) || archiveOfPartial(name) !== null) return null;
+  if (run.filter.excludes(path) || isOurs(name)) return null;
   const included = inherited || run.filter.includes(path);
   if (!included && !run.filter.mayContain(path)) return null;
   if (Buffer.compare(Buffer.from(name, "utf8"), rawName) !== 0) {

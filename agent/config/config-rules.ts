@@ -38,6 +38,7 @@ export async function checkRules(source: YamlSource, profiles: ProfileFolder, pl
     for (const path of [
       ["process", "pid_file"],
       ["query", "password_file"],
+      ["restore", "folder"],
     ])
       requireAbsolute(source, at(...path), platform);
     const folder = requireAbsolute(source, at("folder"), platform);
@@ -53,6 +54,10 @@ export async function checkRules(source: YamlSource, profiles: ProfileFolder, pl
         break;
       }
       folders.push({ index, folder: real });
+      const restored = text("restore", "folder");
+      if (restored !== undefined && relation(real, await realFolder(restored), platform) !== "elsewhere") {
+        source.complain(at("restore", "folder"), `is the server's folder ${folder}, or lies in it. Choose a folder beside it`);
+      }
       for (const { path, folder: store } of stores) {
         if (store === undefined) continue;
         const where = relation(await realFolder(store), real, platform);

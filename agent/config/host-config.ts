@@ -45,6 +45,8 @@ export interface ServerConfig {
   ports: { game?: number; query?: number };
   process?: { pidFile?: string; name?: string };
   query?: { type: string; password?: Secret };
+  /** What Discord may restore. Absent: in place only. `folder`: absolute path, below which it may make new folders. */
+  restore?: { inPlace: boolean; folder?: string };
   backup: BackupConfig;
 }
 

@@ -149,8 +149,16 @@ async function resolveServer(written: ConfigFileServer, profile: GameProfile, pl
     ports: resolvePorts(written, profile, place),
     ...(process && { process }),
     ...(query && { query }),
+    ...(written.restore && { restore: resolveRestore(written.restore, platform) }),
     backup: resolveBackup(written, profile, platform),
   };
+}
+
+function resolveRestore(
+  { in_place: inPlace, folder }: NonNullable<ConfigFileServer["restore"]>,
+  platform: NodeJS.Platform,
+): ServerConfig["restore"] {
+  return { inPlace, ...(folder !== undefined && { folder: tidyPath(folder, platform) }) };
 }
 
 function resolveProcess({ process }: ConfigFileServer, profile: GameProfile, platform: NodeJS.Platform): ServerConfig["process"] {

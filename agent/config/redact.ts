@@ -25,7 +25,7 @@ export function hashConfig({ stateFile, log, health, otlp, servers, secrets }: O
 }
 
 function describeServer(server: ServerConfig) {
-  const { backup, process, query } = server;
+  const { backup, process, query, restore } = server;
   const bandwidth = describeBandwidth(backup.bandwidth);
   return {
     id: server.id,
@@ -36,6 +36,7 @@ function describeServer(server: ServerConfig) {
     ports: server.ports,
     ...(process && { process: { pid_file: process.pidFile, name: process.name } }),
     query: query ?? false,
+    ...(restore && { restore: { in_place: restore.inPlace, folder: restore.folder } }),
     backup: {
       format: backup.format,
       include: backup.include,

@@ -16,13 +16,14 @@ export function heartbeatOf(startedAt: number, configHash: string): Heartbeat {
 
 /** What the guild may know of each server: no folder, no address. Its schedules are those that the agent has taken up. */
 export function announced(config: HostConfig, schedules: Pick<SchedulesTable, "of">): AnnouncedServer[] {
-  return config.servers.map(({ id, name, profile, backup }) => ({
+  return config.servers.map(({ id, name, profile, backup, restore }) => ({
     id,
     name,
     game: profile.id,
     gameName: profile.name,
     store: backup.store.type,
     retention: backup.retention,
+    restore: { inPlace: restore?.inPlace ?? true, folder: restore?.folder !== undefined },
     schedules: schedules.of(id).map(announcedOf),
   }));
 }

@@ -2,12 +2,14 @@ import type { AnnouncedSchedule, HostLoad, SchedulePayload, ServerStatus } from 
 import type { BackupEngine } from "../backup/engine.ts";
 import type { ServerConfig } from "../config/host-config.ts";
 import { AgentError } from "../errors.ts";
+import type { ServerRestores } from "../restore/server-restores.ts";
 import type { Lock } from "../state/lock.ts";
 
 /** What a job may do on this host: only with the servers of the host's own config. */
 export interface Host {
   readonly servers: readonly ServerConfig[];
   engineOf(server: ServerConfig): BackupEngine;
+  restoresOf(server: ServerConfig): ServerRestores;
   observe(server: ServerConfig): Promise<ServerStatus>;
   load(): Promise<HostLoad | undefined>;
   /** Undefined while somebody else backs this server up: another job, or a person by hand. */

@@ -85,4 +85,16 @@ export const MIGRATIONS: readonly string[] = [
     source_bytes INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE restores (
+    id TEXT PRIMARY KEY,
+    server TEXT NOT NULL,
+    job TEXT,
+    started_at INTEGER NOT NULL,
+    phase TEXT NOT NULL,
+    body TEXT NOT NULL,
+    problem TEXT
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX restores_job ON restores (job) WHERE job IS NOT NULL;
+  `,
 ];

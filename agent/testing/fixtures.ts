@@ -149,6 +149,9 @@ export function testHost(
   return {
     servers,
     engineOf: () => engine,
+    restoresOf: () => {
+      throw new Error("this host restores nothing");
+    },
     observe: async ({ id }) => serverStatus(id),
     load: async () => undefined,
     lockBackup: (server) => takeLock(backupLockFile(stateFile, server)),

@@ -1,11 +1,11 @@
-import type { BackupResult, Outcome, Progress, Traceparent } from "../../schemas/index.ts";
+import type { BackupResult, JobKind, Outcome, Progress, Traceparent } from "../../schemas/index.ts";
 import type { AgentMetrics, EndState } from "../health/agent-metrics.ts";
 import { inTrace } from "./context.ts";
 import type { Span, Tracer } from "./tracer.ts";
 
 /** What a piece of work is: a job of the guild, or a scheduled run. */
 export interface WorkFacts {
-  kind: "backup" | "status" | "schedule";
+  kind: JobKind;
   server?: string;
   /** Id of the job. */
   job?: string;

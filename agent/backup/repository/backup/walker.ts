@@ -3,10 +3,9 @@ import { setImmediate as turn } from "node:timers/promises";
 import { errorCode } from "../../error-code.ts";
 import type { PathFilter } from "../../globs.ts";
 import { heap } from "../../heap.ts";
-import { archiveOfPartial } from "../../names.ts";
+import { isOurs } from "../../ours.ts";
 import { missing } from "../../walk.ts";
 import { worthTelling } from "./companions.ts";
-import { isCopiesFolder } from "./copies.ts";
 import { Folder } from "./folder.ts";
 import { type Listing, ListingBuilder } from "./listing.ts";
 import { childPath, type PathBytes, systemPath } from "./paths.ts";
@@ -96,7 +95,7 @@ export class Walker {
   #wants(folder: Folder, name: Buffer): "yes" | "folder" | "no" {
     const { filter } = this.#options;
     const text = name.toString("utf8");
-    if (archiveOfPartial(text) !== null || isCopiesFolder(text)) return "no";
+    if (isOurs(text)) return "no";
     if (filter === undefined) return "yes";
     const path = relativePath(folder.relative, text);
     if (filter.excludes(path)) return "no";
