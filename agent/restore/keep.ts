@@ -107,8 +107,14 @@ class Keeper {
     const { stats, governed, names } = entry;
     if (stats.isDirectory()) this.#folders.set(keyOf(names), stats);
     if (governed) return;
-    this.#folder(stats.isDirectory() ? names : names.slice(0, -1), entry.path);
-    if (!stats.isDirectory()) this.#second(entry);
+    if (!stats.isDirectory()) {
+      this.#folder(names.slice(0, -1), entry.path);
+      this.#second(entry);
+      return;
+    }
+    this.#folder(names, entry.path);
+    // The backup may have brought files for it: the folder itself is as it was all the same.
+    this.#made.push({ location: this.#place(names), stats });
   }
 
   /** The new folder looks like the one that it replaces. */

@@ -48,6 +48,8 @@ export interface Run {
 }
 
 const NOTHING = { files: 0, bytes: 0 };
+/** What the engines say of a folder that is not there, or that holds nothing of what is backed up. */
+const NOTHING_THERE: ReadonlySet<string> = new Set(["nothing-to-back-up", "folder-missing", "source-missing"]);
 
 /** Restores of one server, as jobs and people on the host ask for them. Whoever restores in place holds the server's lock. */
 export class ServerRestores {
@@ -179,7 +181,7 @@ export class ServerRestores {
       return saved;
     } catch (error) {
       // An empty folder, or none: there is nothing that could be lost.
-      if (error instanceof AgentError && (error.code === "nothing-to-back-up" || error.code === "folder-missing")) return null;
+      if (error instanceof AgentError && NOTHING_THERE.has(error.code)) return null;
       throw error;
     }
   }

@@ -69,12 +69,19 @@ export class ZipSource implements RestoreSource {
       paths === undefined ? undefined : createFilter({ include: [...paths], exclude: [] }, { ignoreCase: platform === "win32" });
     const wanted = new Map<string, WantedEntry>();
     const chosen = new Set<string>();
+    const folders = new Map<string, WantedEntry>();
     for await (const entry of this.#manifest(signal)) {
       if (entry.type === "missing") continue;
-      const above = entry.path.slice(0, Math.max(0, entry.path.lastIndexOf("/")));
+      const above = folderOf(entry.path);
+      if (entry.type === "directory") folders.set(entry.path, entry);
       if (filter !== undefined && !chosen.has(above) && !filter.includes(entry.path)) continue;
       if (entry.type === "directory") chosen.add(entry.path);
       if (wanted.has(entry.path)) throw damaged(this.name, [`its manifest names ${entry.path} twice`]);
+      // The folders on the way to it have a mode and a time too.
+      for (let way = above; way !== ""; way = folderOf(way)) {
+        const folder = folders.get(way);
+        if (folder !== undefined) wanted.set(way, folder);
+      }
       wanted.set(entry.path, entry);
     }
     return wanted;
@@ -85,6 +92,11 @@ export class ZipSource implements RestoreSource {
       if (line.type !== "header" && line.type !== "footer") yield line;
     }
   }
+}
+
+/** The folder that a path lies in; empty at the top. */
+function folderOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }
 
 export type WantedEntry = Exclude<ManifestEntry, { type: "missing" }>;
