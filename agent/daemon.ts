@@ -106,6 +106,7 @@ export async function runDaemon(deps: DaemonDeps, signal: AbortSignal): Promise<
     outbox.run(delivering.signal),
     observations.run(stopped.signal),
     scheduler.run(stopped.signal),
+    recover(host, log),
     runner.resume().then(() => pollUntilStopped({ ...polls, compose, take, onRecovered, renewal }, stopped.signal)),
     ...(reload === undefined ? [] : [reload(stopped.signal)]),
   ].map((loop) => loop.catch(onFatal));
@@ -138,6 +139,15 @@ function onNews(config: LiveConfig, { renewal, observations }: { renewal: Renewa
     if (now !== told) renewal.renew();
     told = now;
   };
+}
+
+/** Restores that broke off come first: nothing else works on their servers meanwhile. What goes wrong is told in the log, and the agent goes on. */
+async function recover(host: Host, log: Logger): Promise<void> {
+  try {
+    await host.recoverRestores();
+  } catch (error) {
+    log.error({ err: error }, "a restore that broke off could not be ended; it is tried again at the next start");
+  }
 }
 
 /** Lets jobs end by themselves for a while, then stops them. */

@@ -10,6 +10,7 @@ import type { Host } from "./jobs/host.ts";
 import type { Logger } from "./logger.ts";
 import { hostLoad } from "./monitor/load.ts";
 import { observe } from "./monitor/observe.ts";
+import { type Recovered, recoverRestores } from "./restore/recover.ts";
 import { ServerRestores } from "./restore/server-restores.ts";
 import { changeSchedules } from "./schedules/change-schedules.ts";
 import { rememberingStore } from "./schedules/content-memory.ts";
@@ -36,6 +37,7 @@ export function createHost(deps: HostDeps): Host {
     },
     engineOf: (server) => engineOf(server, deps),
     restoresOf: (server) => restoresOf(server, deps),
+    recoverRestores: () => recoverAll(deps),
     observe: (server) => observe(server, { clock }),
     load: hostLoad,
     lockBackup: (server) => takeLock(backupLockFile(state.file, server)),
@@ -74,6 +76,18 @@ function restoresOf(server: ServerConfig, deps: HostDeps): ServerRestores {
     control: undefined,
     probe: async () => ({ up: true, evidence: "nobody started it" }),
     backUp: (request) => engineOf(server, deps).backup({ ...request, server, clock, log }),
+  });
+}
+
+/** A server that has left the config cannot be started, but its files come back all the same. */
+function recoverAll(deps: HostDeps): Promise<Recovered[]> {
+  const { state, config, clock, log } = deps;
+  const partsOf = (id: string) => config.current.servers.filter((server) => server.id === id).map((server) => restoresOf(server, deps))[0];
+  return recoverRestores({
+    ...{ restores: state.restores, clock, log },
+    controlOf: (id) => partsOf(id)?.control,
+    probe: async (id, signal) => partsOf(id)?.probe(signal) ?? { up: false, evidence: "it has left the config" },
+    lock: (id) => takeLock(backupLockFile(state.file, id)),
   });
 }
 

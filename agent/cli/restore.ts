@@ -248,7 +248,10 @@ const SIGNS = { added: "+", changed: "~", removed: "-" } as const;
 const RUNS = { running: "runs", stopped: "does not run", unknown: "may run: that cannot be told" } as const;
 
 function tellResult(result: RestoreResult, { json }: RestoreOptions, io: Io): void {
-  if (json === true) return printJson(io.out, result);
+  if (json === true) {
+    printJson(io.out, result);
+    return;
+  }
   const { place, files, bytes, safety, started, proof, downMs, durationMs, warnings } = result;
   printLine(io.out, `restored to ${place}: ${countText(files, "file")}, ${formatBytes(bytes)}, ${durationText(durationMs)}`);
   if (started) printLine(io.out, `the server is up again after ${durationText(downMs)}: ${proof ?? ""}`);

@@ -2,6 +2,7 @@ import type { AnnouncedSchedule, HostLoad, SchedulePayload, ServerStatus } from 
 import type { BackupEngine } from "../backup/engine.ts";
 import type { ServerConfig } from "../config/host-config.ts";
 import { AgentError } from "../errors.ts";
+import type { Recovered } from "../restore/recover.ts";
 import type { ServerRestores } from "../restore/server-restores.ts";
 import type { Lock } from "../state/lock.ts";
 
@@ -10,6 +11,8 @@ export interface Host {
   readonly servers: readonly ServerConfig[];
   engineOf(server: ServerConfig): BackupEngine;
   restoresOf(server: ServerConfig): ServerRestores;
+  /** Ends the restores in place that broke off, but for those that a living process works on. */
+  recoverRestores(): Promise<Recovered[]>;
   observe(server: ServerConfig): Promise<ServerStatus>;
   load(): Promise<HostLoad | undefined>;
   /** Undefined while somebody else backs this server up: another job, or a person by hand. */

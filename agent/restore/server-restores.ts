@@ -59,6 +59,15 @@ export class ServerRestores {
     this.#parts = parts;
   }
 
+  get control(): RestoreControl | undefined {
+    return this.#parts.control;
+  }
+
+  /** Whether the server is up after a start. */
+  probe(signal: AbortSignal): Promise<Verdict> {
+    return this.#parts.probe(signal);
+  }
+
   list(signal: AbortSignal): Promise<ListedBackup[]> {
     return listBackups(this.#parts.server, this.#parts.catalogue, signal);
   }

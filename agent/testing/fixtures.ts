@@ -152,6 +152,7 @@ export function testHost(
     restoresOf: () => {
       throw new Error("this host restores nothing");
     },
+    recoverRestores: async () => [],
     observe: async ({ id }) => serverStatus(id),
     load: async () => undefined,
     lockBackup: (server) => takeLock(backupLockFile(stateFile, server)),
