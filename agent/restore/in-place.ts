@@ -68,6 +68,8 @@ export async function restoreInPlace(request: InPlaceRequest, deps: InPlaceDeps)
   await work.checkServer();
   report({ phase: "comparing", done: 0, total: 0 });
   const comparison = await work.compare();
+  // Without this, a slip in the paths would remove what matches them.
+  if (comparison.restoredFiles === 0) throw nothingToRestore(source.name);
   await checkSpace(placement.folder, comparison.restoredBytes + comparison.restoredFiles * FILE_ROOM_BYTES);
   signal.throwIfAborted();
   const trial = new Trial(
@@ -229,6 +231,11 @@ function noteWarning([first, ...others]: readonly string[]): string[] {
   return first === undefined
     ? []
     : [`${others.length + 1} things were restored without all that the backup says of them; the first: ${first}`];
+}
+
+export function nothingToRestore(name: string): AgentError {
+  const text = `The ${name} holds nothing of what was asked for. Look at the paths: they are relative to the server's folder. Nothing was changed.`;
+  return new AgentError("restore-nothing", text, { exitCode: EXIT.usage });
 }
 
 export function mustBeStopped({ id }: ServerConfig, running: Running): AgentError {

@@ -38,7 +38,8 @@ async function killable(placement: "beside" | "inside"): Promise<Killed> {
   const config = join(scene.home, "config.yaml");
   await writeFile(config, stringify({ state: scene.stateFile, servers: [server] }));
   mkdirSync(join(scene.home, "tmp"));
-  const run: Killed["run"] = (args, env = {}) => start(program.bundle, [...args, "--config", config], { cwd: join(scene.home, "tmp"), env }).ended;
+  const run: Killed["run"] = (args, env = {}) =>
+    start(program.bundle, [...args, "--config", config], { cwd: join(scene.home, "tmp"), env }).ended;
   const pid = () => (existsSync(pidFile) ? Number(readFileSync(pidFile, "utf8")) : undefined);
   const running = () => isAlive(pid());
   onTestFinished(() => {
@@ -74,7 +75,9 @@ async function strikesOf(placement: "beside" | "inside"): Promise<number> {
 }
 
 describe.skipIf(process.platform === "win32")("a restore that is killed", () => {
-  test(`at ${KILLS} seeded points leaves the old world or the new one, and the server is up again`, { timeout: 60_000 + KILLS * 20_000 }, async () => {
+  test(`at ${KILLS} seeded points leaves the old world or the new one, and the server is up again`, {
+    timeout: 60_000 + KILLS * 20_000,
+  }, async () => {
     const random = randomBelow(SEED);
     const strikes = { beside: await strikesOf("beside"), inside: await strikesOf("inside") };
     const ends = { old: 0, new: 0 };
@@ -87,15 +90,22 @@ describe.skipIf(process.platform === "win32")("a restore that is killed", () => 
       await run(["restore", "island", "--list"]);
       const ended = await run(RESTORE, preload({ KILL_AT: String(at) }));
       expect(ended.signal, place).toBe("SIGKILL");
-      if (placement === "beside" && existsSync(scene.folder)) expect(worldOf(killed), `${place}: before anything ended it`).not.toBe("a mixture");
+      if (placement === "beside" && existsSync(scene.folder))
+        expect(worldOf(killed), `${place}: before anything ended it`).not.toBe("a mixture");
 
       const recovered = await run(["restore", "--recover"]);
       expect(recovered.code, `${place}: ${recovered.err}`).toBe(0);
       const world = worldOf(killed);
       expect(world, place).not.toBe("a mixture");
       if (world === "new" || world === "old") ends[world] += 1;
-      expect(readdirSync(scene.home).filter((name) => name.includes("reconsync-restore")), place).toEqual([]);
-      expect(readdirSync(scene.folder).filter((name) => name.includes("reconsync-restore")), place).toEqual([]);
+      expect(
+        readdirSync(scene.home).filter((name) => name.includes("reconsync-restore")),
+        place,
+      ).toEqual([]);
+      expect(
+        readdirSync(scene.folder).filter((name) => name.includes("reconsync-restore")),
+        place,
+      ).toEqual([]);
       const state = openState(scene.stateFile, systemClock);
       expect(state.restores.open(), place).toEqual([]);
       state.close();
@@ -105,7 +115,9 @@ describe.skipIf(process.platform === "win32")("a restore that is killed", () => 
       expect(running(), place).toBe(false);
       await rm(scene.home, { recursive: true, force: true });
     }
-    process.stdout.write(`restores killed at ${KILLS} points, seed ${SEED}: ${ends.old} ended with the old world, ${ends.new} with the new\n`);
+    process.stdout.write(
+      `restores killed at ${KILLS} points, seed ${SEED}: ${ends.old} ended with the old world, ${ends.new} with the new\n`,
+    );
   });
 });
 

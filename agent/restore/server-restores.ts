@@ -9,7 +9,7 @@ import type { Logger } from "../logger.ts";
 import type { AgentState } from "../state/state.ts";
 import { type CatalogueDeps, type ListedBackup, listBackups, openBackup } from "./catalogue.ts";
 import { compare } from "./compare.ts";
-import { FILE_ROOM_BYTES, type InPlaceDeps, mustBeStopped, type Running, restoreInPlace, resultOf } from "./in-place.ts";
+import { FILE_ROOM_BYTES, type InPlaceDeps, mustBeStopped, nothingToRestore, type Running, restoreInPlace, resultOf } from "./in-place.ts";
 import { placementOf } from "./placement.ts";
 import { playerPaths } from "./player.ts";
 import { present } from "./present.ts";
@@ -205,12 +205,7 @@ export class ServerRestores {
     found: { running: Running; needBytes: number; freeBytes: number; restoredFiles: number; name: string },
   ): AgentError | null {
     const { server, control } = this.#parts;
-    if (found.restoredFiles === 0) {
-      return new AgentError(
-        "restore-nothing",
-        `The ${found.name} holds nothing of what was asked for. Look at the paths: they are relative to the server's folder.`,
-      );
-    }
+    if (found.restoredFiles === 0) return nothingToRestore(found.name);
     if (target === undefined && control === undefined && found.running !== "stopped") return mustBeStopped(server, found.running);
     if (found.freeBytes >= found.needBytes) return null;
     const mib = (bytes: number) => Math.ceil(bytes / 2 ** 20);

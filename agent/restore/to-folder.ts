@@ -6,6 +6,7 @@ import { errorCode } from "../backup/error-code.ts";
 import { isStage, stageName } from "../backup/ours.ts";
 import { AgentError, EXIT } from "../errors.ts";
 import { syncFolder, syncTree } from "./durable.ts";
+import { nothingToRestore } from "./in-place.ts";
 import type { Extracted, ExtractOptions, RestoreSource } from "./source.ts";
 
 const PRIVATE = 0o700;
@@ -33,6 +34,7 @@ export async function restoreToFolder({ source, target, ...options }: ToFolderRe
   }
   try {
     const extracted = await source.extract({ ...options, target: stage });
+    if (extracted.files + extracted.damagedCount === 0) throw nothingToRestore(source.name);
     await syncTree(stage, options.signal);
     options.signal.throwIfAborted();
     chmodSync(stage, PRIVATE);

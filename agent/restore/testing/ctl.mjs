@@ -21,7 +21,10 @@ const running = pid();
 if (act === "status") process.exit(running === undefined ? 3 : 0);
 if (act === "start" && running === undefined) {
   const script = fileURLToPath(new URL("game-server.mjs", import.meta.url));
-  const child = spawn(process.execPath, [script, folder, port], { detached: true, stdio: ["ignore", openSync("/dev/null", "w"), "ignore"] });
+  const child = spawn(process.execPath, [script, folder, port], {
+    detached: true,
+    stdio: ["ignore", openSync("/dev/null", "w"), "ignore"],
+  });
   writeFileSync(pidFile, String(child.pid));
   child.unref();
 }
