@@ -90,6 +90,8 @@ const PASSED_ON: Record<string, string[]> = {
   "agent/control-plane/answers.ts": ["named.code"],
   "agent/control-plane/clock-skew.ts": ["error.code"],
   "agent/state/sqlite.ts": ["code"],
+  "agent/cli/restore.ts": ["refused.code"],
+  "agent/restore/in-place.ts": ["problem.code"],
 };
 
 describe("docs/user/troubleshooting.md", async () => {

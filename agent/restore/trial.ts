@@ -1,4 +1,3 @@
-import type { Problem } from "../../schemas/index.ts";
 import type { Clock } from "../clock.ts";
 import { AgentError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
@@ -28,6 +27,9 @@ export interface TrialDeps {
   log: Logger;
   report: (phase: "swapping" | "starting" | "probing" | "rolling-back") => void;
 }
+
+/** Longest message of a problem, in characters (schemas/problem.ts). */
+const MESSAGE_MAX = 1000;
 
 /** What stops nothing: from the swap on a restore ends one way or the other, and each of its steps has a bound of its own. */
 const unstoppable = () => new AbortController().signal;
@@ -122,9 +124,10 @@ export class Trial {
       ...strays.map((stray) => ` Another program had made files in its place meanwhile; they are kept in ${stray}.`),
       left === null || strays.length > 0 ? "" : ` ${left}`,
     ].join("");
-    const problem: Problem = { code: "restore-rolled-back", message: words.slice(0, 1000) };
-    this.write("done", { problem });
-    throw new AgentError(problem.code, problem.message);
+    const error = new AgentError("restore-rolled-back", words.slice(0, MESSAGE_MAX));
+    const { code, message } = error;
+    this.write("done", { problem: { code, message } });
+    throw error;
   }
 
   /** Starts the server again when this restore stopped it. */
@@ -174,6 +177,6 @@ export class Trial {
     const what = cause instanceof Error ? cause.message : String(cause);
     const { stage, folder } = this.row;
     const text = `The restore failed (${why}), and what was there before could not be brought back yet: ${what}. Nothing is lost: it lies in ${stage}. Stop everything that uses ${folder}, then run "reconsync restore --recover" on the host.`;
-    return new AgentError("restore-rollback-failed", text.slice(0, 1000), { cause });
+    return new AgentError("restore-rollback-failed", text.slice(0, MESSAGE_MAX), { cause });
   }
 }
