@@ -114,6 +114,8 @@ export class Scene {
     const made = await host
       .engineOf(server)
       .backup({ ...given, server, report: () => undefined, signal, clock: systemClock, log: this.#log });
+    // As whoever runs a backup does: one of which nobody was told would be removed by the next.
+    this.state.uploads.told(made);
     return backupRefOf(made);
   }
 
