@@ -1,5 +1,6 @@
 import type { Clock } from "./clock.ts";
 import type { LiveConfig } from "./config/live-config.ts";
+import { tendOutputLogs } from "./control/output-log.ts";
 import type { ControlPlane } from "./control-plane/control-plane.ts";
 import { announced, heartbeatOf } from "./control-plane/heartbeat.ts";
 import { Observations } from "./control-plane/observations.ts";
@@ -101,12 +102,15 @@ export async function runDaemon(deps: DaemonDeps, signal: AbortSignal): Promise<
   const leaves = [config.subscribe(() => scheduler.replace(config.current)), config.subscribe(onNews(config, { renewal, observations }))];
   log.info({ host: state.identity.get()?.host, servers: config.current.servers.map(({ id }) => id) }, "the agent runs");
 
+  const onLogError = (server: string, error: unknown) =>
+    logOf("agent").warn({ server, err: error }, "what the server prints cannot be kept below its cap");
   const delivering = new AbortController();
   const loops = [
     outbox.run(delivering.signal),
     observations.run(stopped.signal),
     scheduler.run(stopped.signal),
     recover(host, log),
+    tendOutputLogs({ servers: () => config.current.servers, clock, onError: onLogError }, stopped.signal),
     runner.resume().then(() => pollUntilStopped({ ...polls, compose, take, onRecovered, renewal }, stopped.signal)),
     ...(reload === undefined ? [] : [reload(stopped.signal)]),
   ].map((loop) => loop.catch(onFatal));

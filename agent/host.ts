@@ -5,6 +5,8 @@ import { createZipEngine } from "./backup/zip-engine.ts";
 import type { Clock } from "./clock.ts";
 import type { ArchiveStoreConfig, ServerConfig } from "./config/host-config.ts";
 import type { LiveConfig } from "./config/live-config.ts";
+import { controlOf } from "./control/control.ts";
+import { probe } from "./control/probe.ts";
 import type { ControlPlane, RepositoryAccess } from "./control-plane/control-plane.ts";
 import type { Host } from "./jobs/host.ts";
 import type { Logger } from "./logger.ts";
@@ -70,11 +72,12 @@ function zipEngine(server: ServerConfig, { state, plane, clock, log }: HostDeps)
 function restoresOf(server: ServerConfig, deps: HostDeps): ServerRestores {
   const { state, plane, clock, log, env = process.env } = deps;
   const look = () => observe(server, { clock });
+  const control = controlOf(server, { clock, env });
   return new ServerRestores({
     ...{ server, state, clock, log, observe: look },
     catalogue: { stateFile: state.file, access: plane, plane, clock, log, env },
-    control: undefined,
-    probe: async () => ({ up: true, evidence: "nobody started it" }),
+    control,
+    probe: (signal, before) => probe(server, { clock, control, before }, signal),
     backUp: (request) => engineOf(server, deps).backup({ ...request, server, clock, log }),
   });
 }

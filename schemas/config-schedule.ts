@@ -21,7 +21,8 @@ export function durationSeconds(text: string): number | undefined {
   return isUnit(unit) ? Number(count) * UNIT_SECONDS[unit] : undefined;
 }
 
-const duration = (least: string, most: string) =>
+/** A length of time as `90s`, `15m`, `6h` or `2d`, within bounds written the same way. */
+export const duration = (least: string, most: string) =>
   z
     .string()
     .regex(DURATION, "use a whole number and a unit, such as 90s, 15m, 6h or 2d")

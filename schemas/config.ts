@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { control } from "./config-control.ts";
 import { schedules } from "./config-schedule.ts";
 import { serverId } from "./ids.ts";
 import { GAME_ID_PATTERN, glob, portNumber } from "./profile.ts";
@@ -242,6 +243,7 @@ const server = z
     process: process.optional(),
     query: query.optional(),
     restore: restore.optional(),
+    control: control.optional(),
     backup,
   })
   .describe("One game server.");

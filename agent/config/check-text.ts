@@ -15,7 +15,19 @@ export function formatCheck(report: CheckReport): string {
   return `${lines.join("\n")}\n`;
 }
 
-function formatServer({ id, name, gameName, game, folder, backup, schedules, destination, status, findings }: ServerCheck): string[] {
+function formatServer({
+  id,
+  name,
+  gameName,
+  game,
+  folder,
+  backup,
+  schedules,
+  destination,
+  status,
+  control,
+  findings,
+}: ServerCheck): string[] {
   const { process, port, query } = status;
   const players = query?.players && `, ${query.players.online}${query.players.max === undefined ? "" : ` of ${query.players.max}`} players`;
   return [
@@ -27,6 +39,7 @@ function formatServer({ id, name, gameName, game, folder, backup, schedules, des
     `  process      ${process.state}${process.pid === undefined ? "" : `, pid ${process.pid}`}`,
     `  port         ${port.number === undefined ? "" : `${port.number}/${port.protocol ?? "?"} `}${port.state}`,
     `  query        ${query ? `${query.state}${players ?? ""}` : "none"}`,
+    `  control      ${control ? `${control.way}, ${control.state}` : "none: a restore asks you to stop the server"}`,
     ...status.problems.map((problem) => `  ${MARKS.note} ${problem}`),
     ...findings.map(({ level, message }) => `  ${MARKS[level]} ${message}`),
   ];

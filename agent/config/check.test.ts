@@ -63,10 +63,28 @@ test (My test): Test game [test-game]
   process      running, pid 42
   port         ${port}/tcp open
   query        none
+  control      none: a restore asks you to stop the server
   note    Test game is not asked for its players: its profile has no way to ask on this host.
 
 1 server can be backed up.
 `);
+  });
+
+  test("says how the server may be stopped, and warns when that way tells nothing", async () => {
+    const times = { stopTimeoutMs: 1000, startTimeoutMs: 1000 };
+    const programs = {
+      start: ["true"],
+      stop: ["true"],
+      status: [process.execPath, "-e", "process.exit(3)"],
+      logFile: "/nowhere.log",
+      env: {},
+    };
+    const known = await check(testServer({ folder: await world(), control: { type: "commands", ...programs, ...times } }));
+    expect(known.servers[0]?.control).toEqual({ way: "command true", state: "stopped" });
+    expect(formatCheck(known)).toContain("control      command true, stopped");
+    const unsure = { ...programs, status: ["/nowhere/status"] };
+    const unknown = await check(testServer({ folder: await world(), control: { type: "commands", ...unsure, ...times } }));
+    expect(codes(unknown.servers[0])).toContain("warning control-unknown");
   });
 
   test("is an error when the folder is missing, and says which folder the game means", async () => {

@@ -2,6 +2,7 @@ import type { ServerStatus } from "../../schemas/index.ts";
 import { facts } from "../../schemas/profile.ts";
 import { type ScanResult, scan } from "../backup/walk.ts";
 import type { Clock } from "../clock.ts";
+import { controlOf } from "../control/control.ts";
 import { AgentError, EXIT, type ExitCode } from "../errors.ts";
 import { bounded, reason } from "../monitor/bounded.ts";
 import { type DiskSpace, diskOf } from "../monitor/disk.ts";
@@ -35,6 +36,8 @@ export interface ServerCheck {
   schedules: ScheduleCheck[];
   destination: { store: "local" | "r2" | "url"; url?: string; folder?: string; freeBytes?: number; totalBytes?: number };
   status: ServerStatus;
+  /** How it may be stopped and started, and what that way says of it now. */
+  control?: { way: string; state: "running" | "stopped" | "unknown" };
   findings: Finding[];
 }
 
@@ -77,6 +80,7 @@ async function checkServer(server: ServerConfig, config: HostConfig, options: Ch
     Object.assign(destination, { folder: store.folder, ...(disk && { freeBytes: disk.freeBytes, totalBytes: disk.totalBytes }) });
   }
   await checkFacts(server, config, findings);
+  const control = await checkControl(server, findings, options);
   return {
     id: server.id,
     name: server.name,
@@ -87,8 +91,20 @@ async function checkServer(server: ServerConfig, config: HostConfig, options: Ch
     schedules: checkedSchedules(server.backup.schedules, options.clock.now()),
     destination,
     status: await status,
+    ...(control && { control }),
     findings,
   };
+}
+
+async function checkControl(server: ServerConfig, findings: Finding[], { clock, signal }: CheckOptions): Promise<ServerCheck["control"]> {
+  const control = controlOf(server, { clock });
+  if (control === undefined) return undefined;
+  const state = await control.state(signal ?? new AbortController().signal);
+  if (state === "unknown") {
+    const message = `Whether the server runs cannot be told by its control (${control.way}), so a restore would not stop it and would not begin. Is the name right, and may this account ask? See control.md.`;
+    findings.push({ level: "warning", code: "control-unknown", message });
+  }
+  return { way: control.way, state };
 }
 
 async function scanServer(server: ServerConfig, findings: Finding[], signal: AbortSignal | undefined): Promise<ScanResult | undefined> {

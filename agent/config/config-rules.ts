@@ -1,4 +1,5 @@
 import { realpath } from "node:fs/promises";
+import { checkControl, checkPidFiles } from "./control-config.ts";
 import { type Path, valueAt } from "./issues.ts";
 import { isAbsolutePath, relation } from "./paths.ts";
 import type { ProfileFolder } from "./profiles.ts";
@@ -66,6 +67,7 @@ export async function checkRules(source: YamlSource, profiles: ProfileFolder, pl
       }
     }
 
+    checkControl(source, at("control"), { folder, platform });
     checkStores(source, at("backup"));
     checkSchedules(source, at("backup", "schedule"));
 
@@ -75,6 +77,7 @@ export async function checkRules(source: YamlSource, profiles: ProfileFolder, pl
       source.complain(at("backup", "profile_globs"), "is false, so backup.include must say what to back up");
     }
   }
+  checkPidFiles(source, servers.length, platform);
 }
 
 function textAt(source: YamlSource, path: Path): string | undefined {

@@ -47,8 +47,57 @@ export interface ServerConfig {
   query?: { type: string; password?: Secret };
   /** What Discord may restore. Absent: in place only. `folder`: absolute path, below which it may make new folders. */
   restore?: { inPlace: boolean; folder?: string };
+  /** How it may be stopped and started; absent: it may not. */
+  control?: ControlConfig;
   backup: BackupConfig;
 }
+
+/** Durations in milliseconds. */
+interface ControlTimes {
+  stopTimeoutMs: number;
+  startTimeoutMs: number;
+  /** How long it must be up without a gap; absent: as the probe thinks right. */
+  settleMs?: number;
+  /** What shows that it is up after a start; absent: the strongest that is known to work. */
+  probe?: "query" | "port" | "process" | "none";
+}
+
+export interface CommandsControl extends ControlTimes {
+  type: "commands";
+  /** Programs with their arguments. */
+  start: string[];
+  stop: string[];
+  status?: string[];
+  /** Absolute path; gets what they print. */
+  logFile: string;
+  env: Readonly<Record<string, Secret>>;
+}
+
+export interface SystemdControl extends ControlTimes {
+  type: "systemd";
+  /** With `.service` at its end. */
+  unit: string;
+  user: boolean;
+}
+
+export interface WindowsServiceControl extends ControlTimes {
+  type: "windows-service";
+  name: string;
+}
+
+export interface ProcessControl extends ControlTimes {
+  type: "process";
+  start: string[];
+  /** Absolute paths. */
+  cwd: string;
+  pidFile: string;
+  logFile: string;
+  stopSignal: "SIGTERM" | "SIGINT";
+  kill: boolean;
+  env: Readonly<Record<string, Secret>>;
+}
+
+export type ControlConfig = CommandsControl | SystemdControl | WindowsServiceControl | ProcessControl;
 
 export interface BackupConfig {
   format: "repository" | "zip";

@@ -10,6 +10,7 @@ import type { GameProfile } from "../../schemas/profile.ts";
 import { isQueryType } from "../monitor/query-types.ts";
 import { ConfigError, type ConfigProblem } from "./config-error.ts";
 import { checkRules } from "./config-rules.ts";
+import { controlFolder, resolveControl } from "./control-config.ts";
 import { expandText } from "./expand.ts";
 import type { BackupConfig, HostConfig, ServerConfig, StoreConfig } from "./host-config.ts";
 import { valueAt } from "./issues.ts";
@@ -55,10 +56,13 @@ export async function loadConfig(file: string, options: LoadOptions): Promise<Ho
   const parsed = source.parse(configFile);
   await checkRules(source, profiles, platform);
 
+  const stateFile = parsed?.state
+    ? tidyPath(parsed.state, platform)
+    : defaultStateFile(platform, env, options.root ?? process.getuid?.() === 0);
   const servers: ServerConfig[] = [];
   for (const [index, written] of (parsed?.servers ?? []).entries()) {
     const profile = profiles.profiles.get(written.game);
-    if (profile) servers.push(await resolveServer(written, profile, { source, index, platform, notices, sources }));
+    if (profile) servers.push(await resolveServer(written, profile, { source, index, platform, notices, sources, stateFile }));
   }
 
   const otlp = resolveOtlp(parsed?.otlp, env, {
@@ -73,7 +77,7 @@ export async function loadConfig(file: string, options: LoadOptions): Promise<Ho
     throw new ConfigError(shown.toSorted(byPlace(file)));
   }
   const config = {
-    stateFile: parsed.state ? tidyPath(parsed.state, platform) : defaultStateFile(platform, env, options.root ?? process.getuid?.() === 0),
+    stateFile,
     log: { level: parsed.log?.level ?? "info", format: parsed.log?.format ?? "auto" },
     health: resolveHealth(parsed.health),
     otlp,
@@ -134,11 +138,13 @@ interface Place {
   platform: NodeJS.Platform;
   notices: string[];
   sources: Sources;
+  stateFile: string;
 }
 
 async function resolveServer(written: ConfigFileServer, profile: GameProfile, place: Place): Promise<ServerConfig> {
   const { platform } = place;
-  const process = resolveProcess(written, profile, platform);
+  const control = resolveControl(written, controlFolder(place.stateFile, platform), platform);
+  const process = resolveProcess(written, profile, platform, control);
   const query = await resolveQuery(written, profile, place);
   return {
     id: written.id,
@@ -150,6 +156,7 @@ async function resolveServer(written: ConfigFileServer, profile: GameProfile, pl
     ...(process && { process }),
     ...(query && { query }),
     ...(written.restore && { restore: resolveRestore(written.restore, platform) }),
+    ...(control && { control }),
     backup: resolveBackup(written, profile, platform),
   };
 }
@@ -161,11 +168,18 @@ function resolveRestore(
   return { inPlace, ...(folder !== undefined && { folder: tidyPath(folder, platform) }) };
 }
 
-function resolveProcess({ process }: ConfigFileServer, profile: GameProfile, platform: NodeJS.Platform): ServerConfig["process"] {
+function resolveProcess(
+  { process }: ConfigFileServer,
+  profile: GameProfile,
+  platform: NodeJS.Platform,
+  control: ServerConfig["control"],
+): ServerConfig["process"] {
   if (process) {
     const { pid_file: pidFile, name } = process;
     return { ...(pidFile !== undefined && { pidFile: tidyPath(pidFile, platform) }), ...(name !== undefined && { name }) };
   }
+  // What the agent starts itself it knows better than by a name.
+  if (control?.type === "process") return { pidFile: control.pidFile };
   const usual = platform === "win32" ? profile.process?.windows : profile.process?.linux;
   return usual && { name: usual.name };
 }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { stringify } from "yaml";
+import { describeControl } from "./control-config.ts";
 import type { HostConfig, ServerConfig } from "./host-config.ts";
 import { Redactor } from "./redactor.ts";
 import { describeSchedule } from "./schedules.ts";
@@ -37,6 +38,7 @@ function describeServer(server: ServerConfig) {
     ...(process && { process: { pid_file: process.pidFile, name: process.name } }),
     query: query ?? false,
     ...(restore && { restore: { in_place: restore.inPlace, folder: restore.folder } }),
+    ...(server.control && { control: describeControl(server.control) }),
     backup: {
       format: backup.format,
       include: backup.include,

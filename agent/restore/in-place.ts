@@ -2,6 +2,8 @@ import { type BackupResult, type JobId, type Progress, type RestoreResult, rando
 import { checkSpace } from "../backup/repository/restore/space.ts";
 import type { Clock } from "../clock.ts";
 import type { ServerConfig } from "../config/host-config.ts";
+import type { ServerControl } from "../control/control.ts";
+import { assertStopped } from "../control/wait.ts";
 import { AgentError, EXIT } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { RestoreRow, RestoresTable } from "../state/restores-table.ts";
@@ -15,7 +17,7 @@ import { damaged } from "./repository-source.ts";
 import { Scope } from "./scope.ts";
 import type { RestoreSource } from "./source.ts";
 import { makeStage, removeStage } from "./stage.ts";
-import { type RestoreControl, Trial, type Verdict } from "./trial.ts";
+import { Trial, type Verdict } from "./trial.ts";
 
 export type Running = "running" | "stopped" | "unknown";
 
@@ -23,7 +25,7 @@ export interface InPlaceDeps {
   server: ServerConfig;
   restores: RestoresTable;
   /** How the server is stopped and started; undefined when the host's config lets nobody do it. */
-  control: RestoreControl | undefined;
+  control: ServerControl | undefined;
   /** Whether it runs now, by all that is known. */
   running: (signal: AbortSignal) => Promise<Running>;
   probe: (signal: AbortSignal) => Promise<Verdict>;
@@ -214,10 +216,12 @@ class InPlace {
 
   /** What starts it may have started it again: a watchdog, or a person. */
   async #assertStopped(): Promise<void> {
-    const { running, server } = this.#deps;
-    if (this.#request.surelyStopped === true) return;
-    if ((await running(this.#request.signal)) !== "running") return;
-    const text = `Nothing was changed: ${server.id} was started again while it was being restored. Keep whatever starts it from doing so, such as a watchdog or Restart=always, then restore again.`;
+    const { control, running, server } = this.#deps;
+    const { signal, surelyStopped } = this.#request;
+    if (surelyStopped === true) return;
+    if (control !== undefined) return assertStopped(control, signal);
+    if ((await running(signal)) !== "running") return;
+    const text = `Nothing was changed: ${server.id} was started while it was being restored. Stop it, and keep it stopped until the restore has ended.`;
     throw new AgentError("server-came-back", text);
   }
 

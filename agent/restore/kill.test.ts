@@ -32,7 +32,7 @@ async function killable(placement: "beside" | "inside"): Promise<Killed> {
   const control = (act: string) => [process.execPath, beside("ctl.mjs"), act, scene.folder, String(scene.server.ports.game), pidFile];
   const server = {
     ...{ id: "island", game: "minecraft-java", folder: scene.folder, ports: { game: scene.server.ports.game }, query: false },
-    control: { type: "commands", start: control("start"), stop: control("stop"), status: control("status"), probe: "none" },
+    control: { type: "commands", start: control("start"), stop: control("stop"), status: control("status"), settle: "1s", probe: "port" },
     backup: { profile_globs: false, include: ["**"], exclude: LEFT_OUT, store: { type: "local", folder: scene.store } },
   };
   const config = join(scene.home, "config.yaml");

@@ -1,15 +1,16 @@
 import type { Clock } from "../clock.ts";
+import type { ServerControl } from "../control/control.ts";
 import { AgentError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { Lock } from "../state/lock.ts";
 import type { RestoreRow, RestoresTable } from "../state/restores-table.ts";
 import { removeStage } from "./stage.ts";
-import { type RestoreControl, Trial, type Verdict } from "./trial.ts";
+import { Trial, type Verdict } from "./trial.ts";
 
 export interface RecoverDeps {
   restores: RestoresTable;
   /** Undefined when the server has left the config, or nobody may control it. */
-  controlOf: (server: string) => RestoreControl | undefined;
+  controlOf: (server: string) => ServerControl | undefined;
   probe: (server: string, signal: AbortSignal) => Promise<Verdict>;
   /** Undefined while somebody else works on the server. */
   lock: (server: string) => Lock | undefined;

@@ -4,6 +4,7 @@ import { freeSpace } from "../backup/repository/restore/space.ts";
 import { storeFolders } from "../backup/snapshots/place.ts";
 import type { Clock } from "../clock.ts";
 import type { ServerConfig } from "../config/host-config.ts";
+import type { ServerControl } from "../control/control.ts";
 import { AgentError, EXIT } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { AgentState } from "../state/state.ts";
@@ -17,16 +18,17 @@ import { type Recovered, recoverRestores } from "./recover.ts";
 import { Scope } from "./scope.ts";
 import type { RestoreSource } from "./source.ts";
 import { restoreToFolder } from "./to-folder.ts";
-import type { RestoreControl, Verdict } from "./trial.ts";
+import type { Verdict } from "./trial.ts";
 
 export interface RestoreParts {
   server: ServerConfig;
   state: AgentState;
   catalogue: CatalogueDeps;
-  control: RestoreControl | undefined;
+  control: ServerControl | undefined;
   /** A look at the server. */
   observe: () => Promise<ServerStatus>;
-  probe: (signal: AbortSignal) => Promise<Verdict>;
+  /** Whether the server is up after a start. `before`: how it looked before it was stopped. */
+  probe: (signal: AbortSignal, before?: ServerStatus) => Promise<Verdict>;
   /** Makes a backup of the server as its config says. */
   backUp: (request: Pick<BackupRequest, "note" | "purpose" | "report" | "signal">) => Promise<BackupResult>;
   clock: Clock;
@@ -59,7 +61,7 @@ export class ServerRestores {
     this.#parts = parts;
   }
 
-  get control(): RestoreControl | undefined {
+  get control(): ServerControl | undefined {
     return this.#parts.control;
   }
 
@@ -130,9 +132,11 @@ export class ServerRestores {
     if (stuck !== undefined) throw new AgentError("restore-unfinished", stuck.message);
     const earlier = options.job === undefined ? undefined : this.#parts.state.restores.ofJob(options.job);
     if (earlier !== undefined) return resultOf(earlier);
-    const { server, state, clock, log, control, probe } = this.#parts;
+    const { server, state, clock, log, control, observe, probe } = this.#parts;
+    const before = await observe();
     const deps: InPlaceDeps = {
-      ...{ server, restores: state.restores, control, probe, clock, log },
+      ...{ server, restores: state.restores, control, clock, log },
+      probe: (signal) => probe(signal, before),
       running: (signal) => this.#running(signal),
       saveBefore: (request) => this.#saveBefore(request),
       ours: this.#ours(),

@@ -1,17 +1,10 @@
 import type { Clock } from "../clock.ts";
+import type { ServerControl } from "../control/control.ts";
 import { AgentError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { RestorePhase, RestoreRow, RestoresTable } from "../state/restores-table.ts";
 import { removeStage } from "./stage.ts";
 import { swapBack, swapIn } from "./swap.ts";
-
-/** How a server is stopped and started; see agent/control/. */
-export interface RestoreControl {
-  readonly way: string;
-  state(signal: AbortSignal): Promise<"running" | "stopped" | "unknown">;
-  stop(signal: AbortSignal): Promise<void>;
-  start(signal: AbortSignal): Promise<void>;
-}
 
 /** Whether a server that was started is up, and what showed it, in words. */
 export interface Verdict {
@@ -21,7 +14,7 @@ export interface Verdict {
 
 export interface TrialDeps {
   restores: RestoresTable;
-  control: RestoreControl | undefined;
+  control: ServerControl | undefined;
   probe: (signal: AbortSignal) => Promise<Verdict>;
   clock: Clock;
   log: Logger;

@@ -30,11 +30,17 @@ export class RotatingFile {
 
   #rotate(): void {
     closeSync(this.#handle);
-    for (let age = LOGS_KEPT; age >= 1; age--) moveIfThere(age === 1 ? this.#file : `${this.#file}.${age - 1}`, `${this.#file}.${age}`);
+    makeRoom(this.#file);
+    moveIfThere(this.#file, `${this.#file}.1`);
     this.#handle = openSync(this.#file, "a", 0o600);
     // Somebody has the file open and it could not be moved: it grows on rather than losing lines.
     this.#size = fstatSync(this.#handle).size;
   }
+}
+
+/** `FILE.1` becomes `FILE.2`, and so on; the oldest goes. */
+export function makeRoom(file: string): void {
+  for (let age = LOGS_KEPT; age > 1; age--) moveIfThere(`${file}.${age - 1}`, `${file}.${age}`);
 }
 
 function moveIfThere(from: string, to: string): void {

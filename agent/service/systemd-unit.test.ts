@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import type { ControlConfig } from "../config/host-config.ts";
 import { EXIT } from "../errors.ts";
 import { hostConfig, serverConfig, temporaryFolder } from "../testing/fixtures.ts";
 import { NEEDS_A_PERSON } from "./exit-codes.ts";
@@ -49,6 +50,25 @@ describe("the unit", () => {
     expect(value(systemdUnit(PLAN), "RestartPreventExitStatus")).toBe(NEEDS_A_PERSON.join(" "));
     const again = Object.values(EXIT).filter((code) => code !== EXIT.ok && !NEEDS_A_PERSON.includes(code));
     expect(again).toEqual([EXIT.failed, EXIT.unavailable]);
+  });
+
+  test("ends alone when it may have started game servers, and may write where they do", () => {
+    expect(value(systemdUnit(PLAN), "KillMode")).toBe("mixed");
+    expect(value(systemdUnit({ ...PLAN, startsGames: true }), "KillMode")).toBe("process");
+    const times = { stopTimeoutMs: 1, startTimeoutMs: 1 };
+    const files = { cwd: "/srv/server", pidFile: "/run/game/x.pid", logFile: "/var/log/game/x.log" };
+    const process: ControlConfig = { type: "process", start: ["/opt/x"], ...files, stopSignal: "SIGTERM", kill: false, env: {}, ...times };
+    const own = { ...serverConfig("a"), control: process };
+    const config = hostConfig("/var/lib/reconsync/state.db", [own]);
+    expect(pathsOf(config, "system")).toMatchObject({
+      writable: expect.arrayContaining(["/srv/game", "/srv/server", "/run/game", "/var/log/game"]),
+      needed: expect.arrayContaining(["/opt/x"]),
+      startsGames: true,
+    });
+    // tmux and others meet in /tmp.
+    expect(value(systemdUnit({ ...PLAN, startsGames: true }), "PrivateTmp")).toBe("no");
+    const control: ControlConfig = { type: "systemd", unit: "x.service", user: false, ...times };
+    expect(pathsOf(hostConfig("/var/lib/reconsync/state.db", [{ ...serverConfig("a"), control }]), "system").startsGames).toBeUndefined();
   });
 
   test("has no home and a /tmp of its own, unless something that it needs lies there", () => {

@@ -31,6 +31,8 @@ export interface UnitPlan {
   writable: readonly string[];
   /** Every path of the host that it needs to see. */
   needed: readonly string[];
+  /** The agent may start game servers, which are not to end with it. */
+  startsGames?: boolean;
 }
 
 /** The text of `reconsync.service`. */
@@ -60,7 +62,9 @@ export function systemdUnit(plan: UnitPlan): string {
     "# A restart does not help: wrong usage, bad data, refused by the control plane, bad config.",
     `RestartPreventExitStatus=${NEEDS_A_PERSON.join(" ")}`,
     `TimeoutStopSec=${STOP_S}`,
-    "KillMode=mixed",
+    ...(plan.startsGames === true
+      ? ["# Only the agent: the game servers that it has started go on.", "KillMode=process"]
+      : ["KillMode=mixed"]),
     `LimitNOFILE=${OPEN_FILES}`,
     "UMask=0077",
     ...(scope === "system" ? systemLines(plan) : []),
@@ -101,7 +105,9 @@ function systemLines(plan: UnitPlan): string[] {
     "# The servers' own folders, for restores, and where backups and the state go. One that is not there at the start is left out.",
     ...writable.map((path) => `ReadWritePaths=${word(`-${path}`)}`),
     homes ? "# Read-only, not hidden: something that the agent needs lies there.\nProtectHome=read-only" : "ProtectHome=yes",
-    temporary ? "# Shared: something that the agent needs lies in /tmp or /var/tmp.\nPrivateTmp=no" : "PrivateTmp=yes",
+    temporary || plan.startsGames === true
+      ? "# Shared: something that the agent or a game server needs lies in /tmp or /var/tmp, such as the sockets of tmux.\nPrivateTmp=no"
+      : "PrivateTmp=yes",
     "PrivateDevices=yes",
     "ProtectKernelTunables=yes",
     "ProtectKernelModules=yes",

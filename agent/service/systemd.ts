@@ -145,7 +145,7 @@ async function planOf({ config, node, script }: SystemdInstall, scope: UnitPlan[
     account,
     environmentFile: join(folder, "environment"),
     credentials: scope === "system" ? await credentialsIn(credentialsFolder(config.file)) : [],
-    writable: pathsOf(config, scope).writable,
+    ...pathsOf(config, scope),
     needed: [...pathsOf(config, scope).needed, node, script],
   };
 }

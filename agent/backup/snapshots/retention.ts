@@ -29,7 +29,8 @@ export interface Retained {
  */
 export async function retain(repository: Repository, request: BackupRequest, { cacheFolder }: { cacheFolder: string }): Promise<Retained> {
   const { server, clock, signal, log } = request;
-  if (server.backup.store.type === "r2") return { pruned: [], warnings: [] };
+  // A safety backup pushes out nothing: what is being restored may be the oldest there is.
+  if (server.backup.store.type === "r2" || request.purpose !== undefined) return { pruned: [], warnings: [] };
   const pruned: string[] = [];
   try {
     const gone = expired(await snapshotsOf(repository, server.id, signal), server.backup.retention, clock.now());

@@ -16,6 +16,7 @@ import { makeTree, put } from "../../backup/testing/tree.ts";
 import { systemClock } from "../../clock.ts";
 import type { ServerConfig } from "../../config/host-config.ts";
 import { LiveConfig } from "../../config/live-config.ts";
+import type { ServerControl } from "../../control/control.ts";
 import { WorkerClient } from "../../control-plane/worker-client.ts";
 import { createHost } from "../../host.ts";
 import { recoveryKey } from "../../recovery/key-file.ts";
@@ -23,7 +24,7 @@ import { type AgentState, openState } from "../../state/state.ts";
 import { hostConfig, type LogLine, memoryLogger, serverConfig, temporaryFolder } from "../../testing/fixtures.ts";
 import { backupRefOf } from "../backup-ref.ts";
 import { type RestoreParts, ServerRestores } from "../server-restores.ts";
-import type { RestoreControl, Verdict } from "../trial.ts";
+import type { Verdict } from "../trial.ts";
 
 const SCRIPT = fileURLToPath(new URL("game-server.mjs", import.meta.url));
 
@@ -181,7 +182,7 @@ export class TestGame {
     await Promise.race([once(child.stdout, "data"), once(child, "exit")]);
   }
 
-  readonly control: RestoreControl = {
+  readonly control: ServerControl = {
     way: "a process of the test",
     state: async () => (this.running ? "running" : "stopped"),
     stop: async () => {
