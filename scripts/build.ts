@@ -18,15 +18,15 @@ const PARTS: Readonly<Record<string, string>> = {
   "agent.js": "agent/cli/program.ts",
 };
 
-/** Packages written for CommonJS ask for Node's own modules by `require`, which a module has to make for itself. */
+/** Packages written for CommonJS ask for Node's own modules by `require`, which a module has to make for itself. Names that no module of ours has. */
 const BANNER = [
   "#!/usr/bin/env node",
-  'import { createRequire as makeRequire } from "node:module";',
-  'import { fileURLToPath as pathOfUrl } from "node:url";',
-  'import { dirname as folderOf } from "node:path";',
-  "const require = makeRequire(import.meta.url);",
-  "const __filename = pathOfUrl(import.meta.url);",
-  "const __dirname = folderOf(__filename);",
+  'import { createRequire as __makeRequire } from "node:module";',
+  'import { fileURLToPath as __pathOfUrl } from "node:url";',
+  'import { dirname as __folderOf } from "node:path";',
+  "const require = __makeRequire(import.meta.url);",
+  "const __filename = __pathOfUrl(import.meta.url);",
+  "const __dirname = __folderOf(__filename);",
 ].join("\n");
 
 /** Bundles the agent into files of plain JavaScript that need nothing but Node, each other, and the folder `games` beside their own. */
