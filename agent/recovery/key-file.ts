@@ -1,9 +1,22 @@
 import { createHash } from "node:crypto";
-import { closeSync, constants, copyFileSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { errorCode } from "../backup/error-code.ts";
 import { AgentError, EXIT } from "../errors.ts";
 import { narrowAccess } from "../state/windows-access.ts";
+import { syncFolder } from "../sync-folder.ts";
 import { newRecoveryKey, tidyKey } from "./key.ts";
 
 /** The key of a host is a line of text; what is larger is another file, in bytes. */
@@ -105,11 +118,15 @@ export function readKey(stateFile: string): string | null {
 function writeKey(stateFile: string, key: string): string | undefined {
   const file = keyFileOf(stateFile);
   const partial = `${file}.${process.pid}.new`;
+  const windows = process.platform === "win32";
   try {
+    // On a new host the key comes before the agent's database.
+    const madeFolder = mkdirSync(dirname(file), { recursive: true, mode: 0o700 }) !== undefined;
+    if (madeFolder && windows) narrowAccess({ kind: "folder", path: dirname(file) }, process.env);
     const descriptor = openSync(partial, "w", 0o600);
     let warning: string | undefined;
     try {
-      if (process.platform === "win32") warning = narrowAccess({ kind: "file", path: partial }, process.env);
+      if (windows) warning = narrowAccess({ kind: "file", path: partial }, process.env);
       writeSync(descriptor, `${key}\n`);
       fsyncSync(descriptor);
     } finally {
@@ -148,16 +165,6 @@ function copyIfMissing(partial: string, file: string): void {
 }
 
 /** Windows has no such thing as syncing a folder. */
-function syncFolder(folder: string): void {
-  if (process.platform === "win32") return;
-  const descriptor = openSync(folder, "r");
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
 function unreadable(file: string, error: unknown): AgentError {
   const why = error instanceof Error ? error.message : String(error);
   const text = `the recovery key in ${file} cannot be read (${why}), and without it no backup can be made or opened. Correct that, or put a copy of the key there`;

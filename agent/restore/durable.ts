@@ -1,4 +1,3 @@
-import { closeSync, fsyncSync, openSync } from "node:fs";
 import { open, readdir } from "node:fs/promises";
 import { errorCode } from "../backup/error-code.ts";
 import { atOnce } from "../backup/repository/at-once.ts";
@@ -32,17 +31,6 @@ async function* below(folder: PathBytes, signal: AbortSignal): AsyncGenerator<Pa
     else if (entry.isFile()) yield path;
   }
   if (process.platform !== "win32") yield folder;
-}
-
-/** Makes the names in a folder durable. Windows keeps them by its journal. */
-export function syncFolder(folder: string): void {
-  if (process.platform === "win32") return;
-  const fd = openSync(folder, "r");
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }
 
 function unlessCannot(error: unknown): undefined {

@@ -4,7 +4,7 @@ import * as z from "zod/mini";
 import { errorCode } from "../backup/error-code.ts";
 import type { Clock } from "../clock.ts";
 import { AgentError } from "../errors.ts";
-import { syncFolder } from "./durable.ts";
+import { syncFolder } from "../sync-folder.ts";
 
 /**
  * One piece that changes places: the server's folder as a whole, or one name in it. What is at `live` goes to `old`, and what is at `staged` takes its

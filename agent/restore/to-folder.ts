@@ -5,7 +5,8 @@ import { randomText } from "../../schemas/index.ts";
 import { errorCode } from "../backup/error-code.ts";
 import { isStage, stageName } from "../backup/ours.ts";
 import { AgentError, EXIT } from "../errors.ts";
-import { syncFolder, syncTree } from "./durable.ts";
+import { syncFolder } from "../sync-folder.ts";
+import { syncTree } from "./durable.ts";
 import { nothingToRestore } from "./in-place.ts";
 import type { Extracted, ExtractOptions, RestoreSource } from "./source.ts";
 
