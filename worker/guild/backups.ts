@@ -1,4 +1,4 @@
-import type { BackupResult, Instant } from "../../schemas/index.ts";
+import type { ArchiveBackup, BackupResult, Instant } from "../../schemas/index.ts";
 import { newId, SHORT_ID_DIGITS } from "../../schemas/index.ts";
 
 export type BackupRecord = BackupResult & {
@@ -73,6 +73,14 @@ export class Backups {
     return this.#select("WHERE server_id = ? AND host_id = ? AND upload_id IS NOT NULL AND removed_at IS NULL", server, host);
   }
 
+  /** Archives of a server in R2, the newest first, that come behind the one with the id `after`. */
+  archivesOf(server: string, after: string | null, limit: number): (BackupRecord & ArchiveBackup & { upload: string })[] {
+    // The row that a cursor names may be marked as removed meanwhile; it is kept for long enough.
+    const behind = "(?2 IS NULL OR (created_at, id) < (SELECT created_at, id FROM backups WHERE id = ?2))";
+    const where = `WHERE server_id = ?1 AND upload_id IS NOT NULL AND removed_at IS NULL AND ${behind}`;
+    return this.#select(`${where} ORDER BY created_at DESC, id DESC LIMIT ?3`, server, after, limit).filter(inUpload);
+  }
+
   hasUpload(upload: string): boolean {
     return this.#sql.exec("SELECT 1 FROM backups WHERE upload_id = ? AND removed_at IS NULL", upload).toArray().length === 1;
   }
@@ -119,6 +127,10 @@ export class Backups {
 /** The finished upload of an archive in R2. */
 export function uploadOf(result: BackupResult): string | null {
   return result.format === "zip" ? (result.upload ?? null) : null;
+}
+
+function inUpload(backup: BackupRecord): backup is BackupRecord & ArchiveBackup & { upload: string } {
+  return uploadOf(backup) !== null;
 }
 
 /** Rows of before there were repositories say nothing of their format. */

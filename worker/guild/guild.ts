@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import type {
+  ArchiveList,
   BeginUploadRequest,
   CompleteUploadRequest,
   Instant,
@@ -317,6 +318,22 @@ export class Guild extends DurableObject<Env> {
       await this.#arm();
     }
     return target;
+  }
+
+  /** What a host may read back: archives of the servers that are its own now. */
+  async readableArchive(from: HostCall, upload: string): Promise<UploadTarget | Refusal> {
+    // Once for each range, so without a look at the alarm, as above.
+    const target = this.#cutOff(from) ?? this.#desks.archives.readable(from.host, upload);
+    if (isRefusal(target)) {
+      if (target.refused === "upload-unknown") this.#desks.security.touched(from, { upload });
+      await this.#arm();
+    }
+    return target;
+  }
+
+  /** The archives that are kept of a server, a page at a time. */
+  async archiveList(from: HostCall, server: string, after: string | null): Promise<ArchiveList | Refusal> {
+    return this.#asHost(from, () => this.#desks.archives.list(from.host, server, after), { server });
   }
 
   async completeUpload(from: HostCall, upload: string, request: CompleteUploadRequest): Promise<{ bytes: number } | Refusal> {
