@@ -1,4 +1,4 @@
-import type { ArchiveBackup, BackupResult, Instant } from "../../schemas/index.ts";
+import type { ArchiveBackup, BackupRef, BackupResult, Instant } from "../../schemas/index.ts";
 import { newId, SHORT_ID_DIGITS } from "../../schemas/index.ts";
 
 export type BackupRecord = BackupResult & {
@@ -14,6 +14,20 @@ export type BackupRecord = BackupResult & {
 const KEEP_REMOVED_MS = 90 * 24 * 60 * 60_000;
 /** Rows of one server; beyond, the oldest of the host's own folder are forgotten (their archives stay where they are). */
 const KEEP_LOCAL_MAX = 5000;
+
+/** Which backups a restore may choose from. */
+export interface RestorableFilter {
+  /** The host that would restore: what lies in another host's own folder is out of its reach. */
+  host: string;
+  /** Only those whose files were read from then on or before. */
+  startedBy?: Instant;
+  /** Only those that had ended by then. */
+  endedBy?: Instant;
+  /** Safety backups too: what was there before a restore. */
+  safety: boolean;
+  /** Only those that are not torn. */
+  whole?: boolean;
+}
 
 /** Finished backups. A row is a fact: it is added with its job's result and marked when its archive is removed. */
 export class Backups {
@@ -50,6 +64,31 @@ export class Backups {
       page.limit,
       page.offset,
     );
+  }
+
+  /** Backups that can be restored, by when their files were read, newest first. */
+  restorable(server: string, { host, startedBy, endedBy, safety, whole = false }: RestorableFilter, limit: number): BackupRecord[] {
+    const fact = (name: string) => `json_extract(result_json, '$.${name}')`;
+    return this.#select(
+      `WHERE server_id = ?1 AND removed_at IS NULL AND (${fact("store")} <> 'local' OR host_id = ?2)
+         AND (?3 IS NULL OR ${fact("startedAt")} <= ?3) AND (?4 IS NULL OR ${fact("startedAt")} + ${fact("durationMs")} <= ?4)
+         AND (?5 OR ${fact("purpose")} IS NOT 'safety') AND (NOT ?6 OR ${fact("consistency")} <> 'torn')
+       ORDER BY ${fact("startedAt")} DESC, created_at DESC, id LIMIT ?7`,
+      ...[server, host, startedBy ?? null, endedBy ?? null, safety ? 1 : 0, whole ? 1 : 0, limit],
+    );
+  }
+
+  /** Whether a backup is kept. Null when it is not known. */
+  isKept(id: string): boolean | null {
+    const row = this.#sql.exec("SELECT removed_at FROM backups WHERE id = ?", id).toArray()[0];
+    return row === undefined ? null : row.removed_at === null;
+  }
+
+  /** The newest row of a backup by what a host calls it; also one that is no longer kept. */
+  byRef(server: string, ref: BackupRef): BackupRecord | null {
+    const [field, name] = ref.format === "zip" ? ["archive", ref.archive] : ["snapshot", ref.snapshot];
+    const where = `WHERE server_id = ? AND json_extract(result_json, '$.${field}') = ? ORDER BY removed_at IS NOT NULL, created_at DESC LIMIT 1`;
+    return this.#select(where, server, name)[0] ?? null;
   }
 
   /** `bytes`: as stored. `sourceBytes`: what all of them would restore to. */
@@ -122,6 +161,13 @@ export class Backups {
         createdAt: Number(row.created_at),
       }));
   }
+}
+
+/** As a job names a backup to a host. */
+export function refOf(backup: BackupRecord): BackupRef {
+  if (backup.format === "repository") return { format: "repository", snapshot: backup.snapshot };
+  const { archive, store, upload } = backup;
+  return { format: "zip", archive, store, ...(upload === undefined ? {} : { upload }) };
 }
 
 /** The finished upload of an archive in R2. */
