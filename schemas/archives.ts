@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { jobId, leaseId, serverId, uploadId } from "./ids.ts";
+import { backupId, instant, jobId, leaseId, serverId, uploadId } from "./ids.ts";
 
 const count = z.int().check(z.nonnegative());
 const sha256 = z.string().check(z.regex(/^[0-9a-f]{64}$/));
@@ -52,4 +52,27 @@ export type CompleteUploadRequest = z.infer<typeof completeUploadRequest>;
 export const completeUploadResponse = z.object({ bytes: count });
 
 // DELETE /v1/archives/:upload: aborts; a second time it answers the same.
-// GET /v1/archives/:upload and GET /v1/archives/:upload/manifest: read back what this host wrote (Range is honoured).
+// GET /v1/archives/:upload and GET /v1/archives/:upload/manifest: read back an archive of a server that is this host's now (Range is honoured).
+
+// GET /v1/archives?server=SERVER[&after=CURSOR]
+
+/** Archives in one answer. */
+export const ARCHIVES_PER_PAGE = 200;
+
+/** An archive of a server that is kept in R2, whichever host made it. */
+export const keptArchive = z.object({
+  upload: uploadId,
+  name: archiveName,
+  bytes: count,
+  sha256,
+  /** When the files were read that it holds, by the clock of the host that made it. */
+  madeAt: instant,
+});
+export type KeptArchive = z.infer<typeof keptArchive>;
+
+/** Those that are kept of a server, the newest first. `next` is the cursor of the page behind; absent on the last. */
+export const archiveList = z.object({
+  archives: z.array(keptArchive).check(z.maxLength(ARCHIVES_PER_PAGE)),
+  next: z.optional(backupId),
+});
+export type ArchiveList = z.infer<typeof archiveList>;

@@ -54,6 +54,6 @@ export function textOfBytes(bytes: Uint8Array, length: number): string {
 }
 
 /** A new identifier such as `job_4m8s…`, with 80 random bits. */
-export function newId<P extends "host" | "job" | "lease" | "upload" | "backup">(prefix: P): `${P}_${string}` {
+export function newId<P extends "host" | "job" | "lease" | "upload" | "backup" | "restore">(prefix: P): `${P}_${string}` {
   return `${prefix}_${randomText(16)}`;
 }

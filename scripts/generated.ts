@@ -56,11 +56,11 @@ function protocolSchema(): JsonObject {
   const { resultRequest, report, problem, beginUploadRequest, beginUploadResponse, completeUploadRequest, completeUploadResponse } =
     protocol;
   const { serverStatus, hostLoad, job, backupResult, progress, outcome, heartbeat, announcedServer } = protocol;
-  const { announcedSchedule, scheduledRun, runOutcome, rotateRequest, rotateResponse } = protocol;
+  const { announcedSchedule, scheduledRun, runOutcome, rotateRequest, rotateResponse, archiveList } = protocol;
   const messages = { pollRequest, pollResponse, enrollRequest, enrollResponse, tokenResponse, progressRequest, progressResponse };
   const more = { resultRequest, report, problem, beginUploadRequest, beginUploadResponse, completeUploadRequest, completeUploadResponse };
   const parts = { serverStatus, hostLoad, job, backupResult, progress, outcome, heartbeat, announcedServer };
-  const later = { announcedSchedule, scheduledRun, runOutcome, rotateRequest, rotateResponse };
+  const later = { announcedSchedule, scheduledRun, runOutcome, rotateRequest, rotateResponse, archiveList };
   const registry = z.registry<{ id: string }>();
   for (const [name, schema] of Object.entries({ ...messages, ...more, ...parts, ...later })) registry.add(schema, { id: typeName(name) });
   const { schemas } = z.toJSONSchema(registry, { io: "input", uri: (id) => `#/$defs/${id}` });

@@ -95,6 +95,68 @@ const REFUSALS = {
   "schedule-none": [404, "**{server}** has no schedules. They are written in the host's config.yaml."],
   "schedule-unknown": [404, "**{server}** has no schedule called {schedule}. `/schedule list` shows them."],
   "schedule-ambiguous": [400, "**{server}** has several schedules: {schedules}. Name one of them."],
+  // restores
+  "restore-pick-one": [400, "Give one of `backup`, `time` and `before`, or none for the newest backup."],
+  "restore-paths-or-player": [400, "Give either `paths` or `player`. To restore more than one thing, restore one after the other."],
+  "restore-not-offered": [
+    409,
+    "The host of **{server}** lets Discord restore nothing: its agent is older than restores. Update the agent on the host; `/agent list` shows its version. Until then `reconsync` on the host can restore by hand.",
+  ],
+  "restore-not-in-place": [
+    403,
+    "The host of **{server}** lets nobody restore it in place from Discord. To allow it, write `restore: {in_place: true}` below this server in the host's config.yaml. Without it, `to` restores into a new folder where the host allows that, and `reconsync restore` on the host can do both.",
+  ],
+  "restore-no-folder": [
+    403,
+    "The host of **{server}** has no folder for restores. To use `to`, write `restore: {folder: /srv/restored}` below this server in the host's config.yaml, with a folder that exists and is not the server's.",
+  ],
+  "restore-host-offline": [
+    409,
+    "The host **{host}** is offline: it was last seen <t:{seen}:R>. A restore needs it. Start the agent there (`reconsync service status` says how it is), then try again; `reconsync restore` on the host works without Discord.",
+  ],
+  "restore-active": [409, "A restore of **{server}** goes on. Wait for it to end; `/jobs list` shows it. Nothing else was started."],
+  "restore-no-backup": [404, "There is no backup of **{server}** that its host can restore. Make one with `/backup now server:{id}`."],
+  "restore-none-by-then": [
+    404,
+    "There is no backup of **{server}** from <t:{when}:f> or before. `/backup list` shows those that are kept.",
+  ],
+  "restore-backup-gone": [
+    404,
+    "This backup is no longer kept, or its host cannot reach it. `/backup list server:{server}` shows those that are.",
+  ],
+  "restore-event-unknown": [
+    404,
+    "This event is no longer known. Choose one of those that Discord offers while you type, or give a `time`.",
+  ],
+  "restore-unknown": [404, "This restore is too old to be known. Run `/restore` again."],
+  "restore-second-person": [
+    403,
+    "In this Discord server a restore needs a second person (`/config set restore_approval`). <@{asker}> asked for it, so somebody else with the right to `/restore` has to press the button.",
+  ],
+  "restore-since": [409, "**{server}** was restored since this preview was made, so that it is no longer true. Run `/restore` again."],
+  "restore-server-moved": [409, "**{server}** belongs to another host now than when this preview was made. Run `/restore` again."],
+  "restore-too-late": [
+    409,
+    "It is too late to cancel: the folders are being exchanged. The restore goes on to its end, or puts back by itself what was there before. When it is done, Undo takes it back.",
+  ],
+  "restore-silent": [
+    409,
+    "The host went silent in the middle of this restore, so that it cannot be cancelled. When it is back, its agent goes on or puts back what was there before.",
+  ],
+  "restore-not-done": [409, "Only a restore that succeeded can be undone. Nothing was changed."],
+  "restore-undo-none": [409, "This restore touched nothing of the server, so there is nothing to undo."],
+  "restore-undo-used": [
+    409,
+    "This restore was undone already, or that goes on now. `/restore server:{server}` restores any backup that is kept.",
+  ],
+  "restore-undo-asked": [
+    409,
+    "Somebody was asked already whether to undo this restore. Answer there, or wait until that question has lapsed.",
+  ],
+  "restore-undo-late": [
+    409,
+    "Undo works for 24 hours. What was there before is kept for longer, as the safety backup {backup}: run `/restore server:{server}` and choose it under `backup`.",
+  ],
   // archives
   "upload-unknown": [404, "There is no such upload."],
   "upload-closed": [409, "This upload is complete or was aborted."],

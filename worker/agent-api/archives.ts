@@ -1,10 +1,13 @@
 import type { Context } from "hono";
+import * as z from "zod/mini";
 import {
   BODY_SHA256_HEADER,
+  backupId,
   beginUploadRequest,
   completeUploadRequest,
   MANIFEST_BYTES_MAX,
   PARTS_MAX,
+  serverId,
   uploadId,
 } from "../../schemas/index.ts";
 import { readLimited } from "../body.ts";
@@ -93,10 +96,21 @@ export async function abort(c: C): Promise<Response> {
   return isRefusal(aborted) ? refused(c, aborted) : c.json(aborted);
 }
 
-/** `GET /v1/archives/:upload` and `…/manifest`: what this host wrote, whole or by Range. */
+/** `GET /v1/archives?server=…&after=…` */
+export async function list(c: C): Promise<Response> {
+  const server = serverId.safeParse(c.req.query("server"));
+  if (!server.success) return refused(c, refuse("body-invalid", { reason: "server: name one, as in /v1/archives?server=island" }));
+  const after = z.optional(backupId).safeParse(c.req.query("after"));
+  if (!after.success) return refused(c, refuse("body-invalid", { reason: "after: use `next` of the page before" }));
+  const page = await c.get("guild").archiveList(c.get("caller"), server.data, after.data ?? null);
+  return isRefusal(page) ? refused(c, page) : c.json(page);
+}
+
+/** `GET /v1/archives/:upload` and `…/manifest`: an archive of a server that is this host's now, whole or by Range. */
 export function read(what: "archive" | "manifest"): (c: C) => Promise<Response> {
   return async (c) => {
-    const target = await targetOf(c);
+    const upload = uploadOf(c);
+    const target = upload === null ? refuse("upload-unknown") : await c.get("guild").readableArchive(c.get("caller"), upload);
     if (isRefusal(target)) return refused(c, target);
     const key = what === "archive" ? target.objectKey : manifestKey(target.objectKey);
     const ranged = c.req.header("range") !== undefined;

@@ -25,5 +25,6 @@ export const agentApi = new Hono<AgentEnv>()
   .put("/archives/:upload/manifest", archives.putManifest)
   .post("/archives/:upload/complete", archives.complete)
   .delete("/archives/:upload", archives.abort)
+  .get("/archives", archives.list)
   .get("/archives/:upload", archives.read("archive"))
   .get("/archives/:upload/manifest", archives.read("manifest"));

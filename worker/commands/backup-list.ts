@@ -11,7 +11,7 @@ import { serverOption } from "./options.ts";
 export const backupList = command({
   name: "backup list",
   description: "Show the backups of a game server",
-  help: "Newest first, with size, place and consistency: quiesced, stable or torn.",
+  help: "Newest first, with size, place and consistency: quiesced, stable or torn. 🛟 marks what was there before a restore.",
   tier: "admin",
   rate: "query",
   options: { server: serverOption(true) },
@@ -43,8 +43,9 @@ function listMessage(list: BackupListView): MessageBody {
   const lines = list.backups.map((backup) => {
     const place = backup.store === "r2" ? "R2" : backup.store === "local" ? "on the host" : safe(backup.place, 100);
     const size = backup.format === "zip" ? bytes(backup.bytes) : `${bytes(backup.sourceBytes)}, ${bytes(backup.bytes)} of it stored anew`;
+    const safety = backup.safety ? "\n  🛟 Safety backup: what was there before a restore" : "";
     const note = backup.note === null ? "" : `\n  ${safe(backup.note, 100)}`;
-    return `**${time(backup.at, "f")}** (${time(backup.at)})\n  ${size}, ${plural(backup.files, "file")}, ${backup.consistency}, ${place}: ${backup.format === "zip" ? "" : "snapshot "}${code(backup.name, 60)}${note}`;
+    return `**${time(backup.at, "f")}** (${time(backup.at)})\n  ${size}, ${plural(backup.files, "file")}, ${backup.consistency}, ${place}: ${backup.format === "zip" ? "" : "snapshot "}${code(backup.name, 60)}${safety}${note}`;
   });
   const reused = list.backups.some(({ format }) => format === "repository") ? ` for ${bytes(list.sourceBytes)} of files` : "";
   const pages = list.pages > 1 ? ` · page ${list.page + 1} of ${list.pages}` : "";

@@ -34,7 +34,7 @@ const LIMIT_LENGTH_MAX = 20;
 export const configView = command({
   name: "config view",
   description: "Show ReconSync's settings here",
-  help: "Channels, time zone, language of numbers and times, and rate limits. What a host works on stands in its own config file.",
+  help: "Channels, time zone, language of numbers and times, who confirms a restore, and rate limits. What a host works on stands in its own config file.",
   tier: "admin",
   rate: "query",
   options: {},
@@ -62,6 +62,10 @@ export const configSet = command({
     acting: text("How often a member may act: COUNT/SECONDS, such as 3/60", false, LIMIT_LENGTH_MAX),
     danger: text("How often for what cannot be taken back: COUNT/SECONDS, such as 1/120", false, LIMIT_LENGTH_MAX),
     repository_quota: integer("GB that all repositories together may hold in R2", false, 1, QUOTA_GB_MAX),
+    restore_approval: choice("Who has to confirm a restore", false, {
+      one: "One: whoever asked may confirm",
+      "second-person": "Second person: somebody else with the right has to confirm",
+    }),
     reset: choice("Take one setting back to its default", false, {
       "notice-channel": "Notices channel",
       "backup-channel": "Backups channel",
@@ -71,6 +75,7 @@ export const configSet = command({
       "limit-act": "Limit for acting",
       "limit-danger": "Limit for danger",
       "repository-quota": "Quota of the repositories",
+      "restore-approval": "Who confirms a restore",
     }),
   },
   async run({ guild, ask }, given) {
@@ -83,6 +88,7 @@ export const configSet = command({
       ["limit-act", given.acting],
       ["limit-danger", given.danger],
       ["repository-quota", given.repository_quota?.toString()],
+      ["restore-approval", given.restore_approval],
     ];
     if (given.reset !== undefined) changes.push([given.reset, null]);
     const settings = await guild.setSettings(ask, Object.fromEntries(changes.filter(([, value]) => value !== undefined)));
@@ -102,6 +108,7 @@ function view(title: string, settings: Settings, usage?: { bytes: number }): Emb
       { name: "Results of scheduled backups", value: where(settings.backupChannel, "not posted"), inline: true },
       { name: "Time zone", value: settings.timeZone, inline: true },
       { name: "Language", value: `${settings.locale}, such as ${format.count(1234.5)} and ${format.dateTime(EXAMPLE)}`, inline: true },
+      { name: "Restores are confirmed by", value: CONFIRMED_BY[settings.restoreApproval], inline: true },
       { name: "Repositories in R2", value: repositoriesText(settings, usage) },
       {
         name: "A member may use commands so often",
@@ -110,6 +117,11 @@ function view(title: string, settings: Settings, usage?: { bytes: number }): Emb
     ],
   };
 }
+
+const CONFIRMED_BY: Record<Settings["restoreApproval"], string> = {
+  one: "anybody who may restore",
+  "second-person": "somebody else than the one who asked",
+};
 
 /** `5.1 GB stored, at most 100.0 GB`. */
 function repositoriesText(settings: Settings, usage: { bytes: number } | undefined): string {

@@ -13,6 +13,7 @@ import { helpOn } from "./help.ts";
 import { jobsCancel, jobsCancelButton } from "./jobs-cancel.ts";
 import { jobsList, jobsListPage } from "./jobs-list.ts";
 import { jobsShow } from "./jobs-show.ts";
+import { restore, restoreCancel, restoreConfirm, restoreUndo } from "./restore.ts";
 import { scheduleList } from "./schedule-list.ts";
 import { schedulePause, scheduleResume } from "./schedule-pause.ts";
 import { scheduleRun } from "./schedule-run.ts";
@@ -26,6 +27,7 @@ export const COMMANDS: readonly Command[] = [
   backupCredentials,
   backupCredentialsList,
   backupCredentialsRevoke,
+  restore,
   scheduleList,
   scheduleRun,
   schedulePause,
@@ -49,6 +51,9 @@ export const BUTTONS: readonly Component[] = [
   backupCancel,
   backupAgain,
   backupListPage,
+  restoreConfirm,
+  restoreCancel,
+  restoreUndo,
   jobsListPage,
   jobsCancelButton,
   auditPage,

@@ -5,6 +5,9 @@ import type { Context } from "./command.ts";
 /** Option types (Discord's documentation, Application Command Option Type). */
 export const OptionType = { text: 3, integer: 4, boolean: 5, user: 6, channel: 7, role: 8, mentionable: 9 } as const;
 
+/** What the member has typed into the other options so far, as it came. */
+export type Given = Readonly<Record<string, unknown>>;
+
 export interface OptionSpec<T, Required extends boolean> {
   type: (typeof OptionType)[keyof typeof OptionType];
   description: string;
@@ -17,7 +20,7 @@ export interface OptionSpec<T, Required extends boolean> {
   min?: number;
   max?: number;
   /** Choices from stored state while the member types. Discord wants them within 3 s, so agents are never asked. */
-  complete?: (context: Context, typed: string) => Promise<Choice[]>;
+  complete?: (context: Context, typed: string, given: Given) => Promise<Choice[]>;
   /** Reads the value that Discord sent; a string says what is wrong with it. */
   read: (value: unknown, resolved: Resolved) => { value: T } | string;
 }
@@ -89,7 +92,7 @@ export function completed<R extends boolean>(
   description: string,
   required: R,
   pattern: RegExp,
-  complete: (context: Context, typed: string) => Promise<Choice[]>,
+  complete: (context: Context, typed: string, given: Given) => Promise<Choice[]>,
 ): OptionSpec<string, R> {
   return {
     type: OptionType.text,

@@ -12,6 +12,14 @@ const PHASES: Record<Progress["phase"], string> = {
   archiving: "Copying the files",
   uploading: "Uploading the rest",
   finishing: "Finishing",
+  comparing: "Comparing with what is there",
+  staging: "Writing the backup beside the world",
+  stopping: "Stopping the server",
+  saving: "Making the safety backup",
+  swapping: "Putting it in place",
+  starting: "Starting the server",
+  probing: "Waiting until the server is up",
+  "rolling-back": "Putting back what was there before",
 };
 
 const CONSISTENCY: Record<Consistency, string> = {
@@ -91,7 +99,12 @@ function waiting(view: BackupJobView): string {
 }
 
 function running(view: BackupJobView): string {
-  const { bytes, duration, plural } = formatter(view.format);
+  return runningLines(view, view.format).join("\n");
+}
+
+/** How far a job is that a host works on. */
+export function runningLines(view: Pick<BackupJobView, "progress" | "startedAt" | "notice" | "attempt">, format: Format): string[] {
+  const { bytes, duration, plural } = formatter(format);
   const lines: string[] = [];
   const { progress } = view;
   if (progress === null) lines.push("The host has it.");
@@ -110,7 +123,7 @@ function running(view: BackupJobView): string {
   if (view.startedAt !== null) lines.push(`Started ${time(view.startedAt)}`);
   if (view.notice !== null) lines.push(safe(view.notice));
   if (view.attempt > 1) lines.push(`Attempt ${view.attempt}`);
-  return lines.join("\n");
+  return lines;
 }
 
 function done(view: BackupJobView, result: BackupResult): Embed {

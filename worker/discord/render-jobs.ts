@@ -14,7 +14,13 @@ import { code, formatter, safe, time } from "./text.ts";
 export const JOBS_PAGE = "jobs";
 export const JOB_CANCEL = "jobcancel";
 
-const KINDS: Record<JobKind, string> = { backup: "Backup", status: "Look", schedule: "Schedule change" };
+const KINDS: Record<JobKind, string> = {
+  backup: "Backup",
+  status: "Look",
+  schedule: "Schedule change",
+  "restore-plan": "Restore preview",
+  restore: "Restore",
+};
 
 const SIGNS: Record<JobLine["state"], string> = {
   queued: "⏳",
@@ -107,7 +113,7 @@ export function jobMessage(view: JobView): MessageBody {
     ],
     footer: { text: view.job },
   };
-  if (!isEnd(view.state)) return message(embed, view.cancelling ? [] : [row(button("danger", "Cancel", `${JOB_CANCEL}/${view.job}`))]);
+  if (!isEnd(view.state)) return message(embed, !view.stoppable ? [] : [row(button("danger", "Cancel", `${JOB_CANCEL}/${view.job}`))]);
   const again = view.work.kind === "backup" && (view.state === "failed" || view.state === "expired");
   const server = view.work.kind === "backup" ? view.work.payload.server : "";
   return message(embed, again ? [row(button("primary", "Try again", backupAgainId(server)))] : []);
@@ -140,6 +146,19 @@ function outcome(work: JobWork, format: Format): string[] {
     }
     case "status":
       return [`The host looked at ${plural(work.result.servers.length, "server")}. \`/status\` shows what it saw.`];
+    case "restore-plan": {
+      const { added, changed, removed } = work.result;
+      const files = `${plural(added.files, "file")} added, ${changed.files} changed, ${removed.files} removed`;
+      return [work.result.refused === undefined ? files : `${files}; refused: ${safe(work.result.refused.message, 300)}`];
+    }
+    case "restore": {
+      const { files, bytes: size, place, durationMs, warnings } = work.result;
+      return [
+        `${plural(files, "file")}, ${bytes(size)}, in ${duration(durationMs)}`,
+        code(place),
+        ...warnings.map((one) => safe(one, 300)),
+      ];
+    }
     case "schedule":
       return work.result.schedules.map(({ name, paused }) => `${safe(name)}: ${paused ? "paused" : "on"}`);
   }

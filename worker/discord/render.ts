@@ -6,6 +6,7 @@ import type { Viewer } from "../guild/viewer.ts";
 import type { MessageBody } from "./message.ts";
 import { backupMessage } from "./render-backup.ts";
 import { noticeMessage } from "./render-notice.ts";
+import { restoreMessage } from "./render-restore.ts";
 import { runResultMessage, scheduleJobMessage } from "./render-schedules.ts";
 import { statusMessage } from "./render-status.ts";
 
@@ -25,6 +26,10 @@ export function renderSubject({ subject }: MessageRecord, tables: Tables, viewer
     case "run": {
       const view = viewer.runResult(subject.run);
       return view === null ? null : runResultMessage(view);
+    }
+    case "restore": {
+      const view = viewer.restore(subject.restore, now);
+      return view === null ? null : restoreMessage(view);
     }
     case "status": {
       const servers = subject.servers.map((id) => tables.servers.byId(id)).filter((server) => server !== null);

@@ -105,6 +105,13 @@ export function safe(text: string, max = 200): string {
     .replace(/:\/\//g, ":\u200b//");
 }
 
+/** Text that somebody else wrote, for places that know no markdown, such as Discord's list of choices. */
+export function plain(text: string, max: number): string {
+  const line = text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, " ").trim();
+  const characters = [...line];
+  return characters.length > max ? `${characters.slice(0, max - 1).join("")}…` : line;
+}
+
 /** Inline code that cannot be left: for paths and names. */
 export function code(text: string, max = 200): string {
   const plain = text

@@ -1,4 +1,5 @@
-import type { BeginUploadRequest, CompleteUploadRequest, Instant } from "../../schemas/index.ts";
+import type { ArchiveList, BeginUploadRequest, CompleteUploadRequest, Instant } from "../../schemas/index.ts";
+import { ARCHIVES_PER_PAGE } from "../../schemas/index.ts";
 import type { Refusal } from "../refusals.ts";
 import { refuse } from "../refusals.ts";
 import { archiveKey, manifestKey } from "../repositories/archives.ts";
@@ -57,6 +58,33 @@ export class ArchiveDesk {
     if (record === null) return refuse("upload-unknown");
     if (record.state === "doomed") return refuse("upload-closed");
     return { objectKey: record.objectKey, multipartId: record.multipartId, partBytes: record.partBytes, state: record.state };
+  }
+
+  /** An archive to read: of a server that is the host's now, whoever wrote it. Of one that nobody has, its writer may. */
+  readable(host: string, upload: string): UploadTarget | Refusal {
+    const record = this.#parts.uploads.byId(upload);
+    if (record === null) return refuse("upload-unknown");
+    const holder = this.#parts.servers.byId(record.server)?.host ?? record.host;
+    if (holder !== host) return refuse("upload-unknown");
+    if (record.state === "doomed") return refuse("upload-closed");
+    return { objectKey: record.objectKey, multipartId: record.multipartId, partBytes: record.partBytes, state: record.state };
+  }
+
+  /** The archives that are kept of a server, for the host that it belongs to now. `after`: the cursor of an earlier page. */
+  list(host: string, server: string, after: string | null): ArchiveList | Refusal {
+    const { servers, backups } = this.#parts;
+    if (servers.byId(server)?.host !== host) return refuse("server-not-yours", { server });
+    const kept = backups.archivesOf(server, after, ARCHIVES_PER_PAGE + 1);
+    const page = kept.slice(0, ARCHIVES_PER_PAGE);
+    const last = page.at(-1);
+    const archives = page.map(({ upload, archive, bytes, sha256, startedAt }) => ({
+      upload,
+      name: archive,
+      bytes,
+      sha256,
+      madeAt: startedAt,
+    }));
+    return kept.length > page.length && last !== undefined ? { archives, next: last.id } : { archives };
   }
 
   async complete(host: string, upload: string, request: CompleteUploadRequest): Promise<{ bytes: number } | Refusal> {

@@ -1,11 +1,12 @@
 import type { ArchiveBackup, BackupResult, Instant, Problem, SnapshotBackup } from "../../schemas/index.ts";
 import { expired } from "../../schemas/retention.ts";
 import { uploadOf } from "./backups.ts";
+import { CONFIRM_MS } from "./restore-rules.ts";
 import type { Tables } from "./tables.ts";
 
 /** What becomes of a finished backup, whoever asked for it: a job, a schedule, or somebody on the host. Call these in one transaction. */
 
-type BackupTables = Pick<Tables, "backups" | "uploads" | "servers" | "repositoryFiles">;
+type BackupTables = Pick<Tables, "backups" | "uploads" | "servers" | "repositoryFiles" | "restores">;
 
 /** Why a success is none: it names an archive or a snapshot that did not arrive in R2. Null when it is one. */
 export function arrivalProblem(tables: BackupTables, host: string, result: BackupResult): Problem | null {
@@ -27,7 +28,7 @@ function archiveProblem({ uploads }: BackupTables, host: string, result: Archive
 
 /** Adds the backup's row and lets retention doom what it replaces. Answers its id; null when it was recorded before under this key. */
 export function recordBackup(
-  { backups, uploads, servers }: BackupTables,
+  { backups, uploads, servers, restores }: BackupTables,
   made: { key: string; host: string; job: string | null; madeBy: string | null; result: BackupResult },
   now: Instant,
 ): string | null {
@@ -41,7 +42,9 @@ export function recordBackup(
   const kept = backups.inR2(result.server, host);
   const facts = kept.map((backup) => ({ id: backup.id, at: backup.createdAt, good: true, torn: backup.consistency === "torn" }));
   const gone = new Set(expired(facts, keep, now));
-  for (const backup of kept.filter((one) => gone.has(one.id))) {
+  // The safety backup of a restore must not push out what is being restored.
+  const inUse = restores.backupsInUse(result.server, now - CONFIRM_MS);
+  for (const backup of kept.filter((one) => gone.has(one.id) && !inUse.has(one.id))) {
     backups.markRemoved(backup.id, now);
     const old = uploadOf(backup);
     if (old !== null) uploads.doom(old, now);

@@ -1,4 +1,4 @@
-import type { BackupResult, Instant } from "../../schemas/index.ts";
+import type { ArchiveBackup, BackupRef, BackupResult, Instant } from "../../schemas/index.ts";
 import { newId, SHORT_ID_DIGITS } from "../../schemas/index.ts";
 
 export type BackupRecord = BackupResult & {
@@ -14,6 +14,20 @@ export type BackupRecord = BackupResult & {
 const KEEP_REMOVED_MS = 90 * 24 * 60 * 60_000;
 /** Rows of one server; beyond, the oldest of the host's own folder are forgotten (their archives stay where they are). */
 const KEEP_LOCAL_MAX = 5000;
+
+/** Which backups a restore may choose from. */
+export interface RestorableFilter {
+  /** The host that would restore: what lies in another host's own folder is out of its reach. */
+  host: string;
+  /** Only those whose files were read from then on or before. */
+  startedBy?: Instant;
+  /** Only those that had ended by then. */
+  endedBy?: Instant;
+  /** Safety backups too: what was there before a restore. */
+  safety: boolean;
+  /** Only those that are not torn. */
+  whole?: boolean;
+}
 
 /** Finished backups. A row is a fact: it is added with its job's result and marked when its archive is removed. */
 export class Backups {
@@ -52,6 +66,31 @@ export class Backups {
     );
   }
 
+  /** Backups that can be restored, by when their files were read, newest first. */
+  restorable(server: string, { host, startedBy, endedBy, safety, whole = false }: RestorableFilter, limit: number): BackupRecord[] {
+    const fact = (name: string) => `json_extract(result_json, '$.${name}')`;
+    return this.#select(
+      `WHERE server_id = ?1 AND removed_at IS NULL AND (${fact("store")} <> 'local' OR host_id = ?2)
+         AND (?3 IS NULL OR ${fact("startedAt")} <= ?3) AND (?4 IS NULL OR ${fact("startedAt")} + ${fact("durationMs")} <= ?4)
+         AND (?5 OR ${fact("purpose")} IS NOT 'safety') AND (NOT ?6 OR ${fact("consistency")} <> 'torn')
+       ORDER BY ${fact("startedAt")} DESC, created_at DESC, id LIMIT ?7`,
+      ...[server, host, startedBy ?? null, endedBy ?? null, safety ? 1 : 0, whole ? 1 : 0, limit],
+    );
+  }
+
+  /** Whether a backup is kept. Null when it is not known. */
+  isKept(id: string): boolean | null {
+    const row = this.#sql.exec("SELECT removed_at FROM backups WHERE id = ?", id).toArray()[0];
+    return row === undefined ? null : row.removed_at === null;
+  }
+
+  /** The newest row of a backup by what a host calls it; also one that is no longer kept. */
+  byRef(server: string, ref: BackupRef): BackupRecord | null {
+    const [field, name] = ref.format === "zip" ? ["archive", ref.archive] : ["snapshot", ref.snapshot];
+    const where = `WHERE server_id = ? AND json_extract(result_json, '$.${field}') = ? ORDER BY removed_at IS NOT NULL, created_at DESC LIMIT 1`;
+    return this.#select(where, server, name)[0] ?? null;
+  }
+
   /** `bytes`: as stored. `sourceBytes`: what all of them would restore to. */
   summary(server: string): { count: number; bytes: number; sourceBytes: number } {
     const row = this.#sql
@@ -71,6 +110,14 @@ export class Backups {
   /** Backups in R2 that a host made of a server, for retention. */
   inR2(server: string, host: string): BackupRecord[] {
     return this.#select("WHERE server_id = ? AND host_id = ? AND upload_id IS NOT NULL AND removed_at IS NULL", server, host);
+  }
+
+  /** Archives of a server in R2, the newest first, that come behind the one with the id `after`. */
+  archivesOf(server: string, after: string | null, limit: number): (BackupRecord & ArchiveBackup & { upload: string })[] {
+    // The row that a cursor names may be marked as removed meanwhile; it is kept for long enough.
+    const behind = "(?2 IS NULL OR (created_at, id) < (SELECT created_at, id FROM backups WHERE id = ?2))";
+    const where = `WHERE server_id = ?1 AND upload_id IS NOT NULL AND removed_at IS NULL AND ${behind}`;
+    return this.#select(`${where} ORDER BY created_at DESC, id DESC LIMIT ?3`, server, after, limit).filter(inUpload);
   }
 
   hasUpload(upload: string): boolean {
@@ -116,9 +163,20 @@ export class Backups {
   }
 }
 
+/** As a job names a backup to a host. */
+export function refOf(backup: BackupRecord): BackupRef {
+  if (backup.format === "repository") return { format: "repository", snapshot: backup.snapshot };
+  const { archive, store, upload } = backup;
+  return { format: "zip", archive, store, ...(upload === undefined ? {} : { upload }) };
+}
+
 /** The finished upload of an archive in R2. */
 export function uploadOf(result: BackupResult): string | null {
   return result.format === "zip" ? (result.upload ?? null) : null;
+}
+
+function inUpload(backup: BackupRecord): backup is BackupRecord & ArchiveBackup & { upload: string } {
+  return uploadOf(backup) !== null;
 }
 
 /** Rows of before there were repositories say nothing of their format. */

@@ -16,6 +16,7 @@ import { PollDesk } from "./poll-desk.ts";
 import { Presence } from "./presence.ts";
 import { RepositoryDesk } from "./repository-desk.ts";
 import { RequestDesk } from "./request-desk.ts";
+import { RestoreDesk } from "./restore-desk.ts";
 import { RightsDesk } from "./rights-desk.ts";
 import { RunDesk } from "./run-desk.ts";
 import { ScheduleDesk } from "./schedule-desk.ts";
@@ -34,6 +35,7 @@ export interface Desks {
   polls: PollDesk;
   members: MemberDesk;
   requests: RequestDesk;
+  restores: RestoreDesk;
   rights: RightsDesk;
   audit: AuditDesk;
   hosts: HostDesk;
@@ -92,6 +94,7 @@ export function openDesks({ state, env, now, cutOff }: DesksGiven): Desks {
     polls,
     members: new MemberDesk({ tables, storage, now, refused: (who) => note("refused-permission", who) }),
     requests,
+    restores: new RestoreDesk({ storage, tables, presence, viewer, requests, now, wake, wakeAfter }),
     rights: new RightsDesk({ tables, storage, now }),
     audit: new AuditDesk({ tables, storage, secret: env.TOKEN_SECRET, now }),
     hosts: new HostDesk({ storage, tables, now }),

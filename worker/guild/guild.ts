@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import type {
+  ArchiveList,
   BeginUploadRequest,
   CompleteUploadRequest,
   Instant,
@@ -37,6 +38,8 @@ import type { RateLimits } from "./rate-rules.ts";
 import type { CredentialRecord } from "./repository-credentials.ts";
 import type { Admission, RepositoryCall, RepositoryCaller, StoredFile } from "./repository-desk.ts";
 import type { RepositoryUsage } from "./repository-files.ts";
+import type { WantedRestore } from "./restore-desk.ts";
+import type { RestoreView } from "./restore-view.ts";
 import type { ScheduleChange } from "./schedule-desk.ts";
 import type { ScheduleJobView, ScheduleListView } from "./schedule-view.ts";
 import type { Named } from "./security-desk.ts";
@@ -150,6 +153,27 @@ export class Guild extends DurableObject<Env> {
     return this.#asMember(ask, server, () => this.#desks.schedules.change(ask, server, change));
   }
 
+  // What members ask for: restores
+
+  /** Asks the host what a restore would do; its message becomes the preview, and then that of the restore. */
+  async planRestore(ask: Ask, server: string, wanted: WantedRestore): Promise<RestoreView | Refusal> {
+    return this.#asMember(ask, server, () => this.#desks.restores.plan(ask, server, wanted));
+  }
+
+  async confirmRestore(ask: Ask, id: string): Promise<RestoreView | Refusal> {
+    return this.#asMember(ask, this.#desks.restores.serverOf(id), () => this.#desks.restores.confirm(ask, id));
+  }
+
+  /** Stops a comparison or a restore, or declines a preview. */
+  async cancelRestore(ask: Ask, id: string): Promise<RestoreView | Refusal> {
+    return this.#asMember(ask, this.#desks.restores.serverOf(id), () => this.#desks.restores.cancel(ask, id));
+  }
+
+  /** Asks whether a restore shall be taken back. */
+  async undoRestore(ask: Ask, id: string): Promise<RestoreView | Refusal> {
+    return this.#asMember(ask, this.#desks.restores.serverOf(id), () => this.#desks.restores.undo(ask, id));
+  }
+
   // What members ask for: repositories
 
   /** Remembers a credential of the `restic` program by its hash. */
@@ -212,6 +236,14 @@ export class Guild extends DurableObject<Env> {
 
   async serverChoices(ask: Ask, typed: string): Promise<Choice[]> {
     return this.#desks.viewer.serverChoices(typed, (server) => this.#desks.members.may(ask.member, ask.command, server));
+  }
+
+  async restorableChoices(ask: Ask, server: string, typed: string): Promise<Choice[]> {
+    return this.#desks.members.may(ask.member, ask.command, server) ? this.#desks.restores.backupChoices(server, typed) : [];
+  }
+
+  async eventChoices(ask: Ask, server: string, typed: string): Promise<Choice[]> {
+    return this.#desks.members.may(ask.member, ask.command, server) ? this.#desks.restores.eventChoices(server, typed) : [];
   }
 
   async scheduleChoices(ask: Ask, typed: string): Promise<Choice[]> {
@@ -317,6 +349,22 @@ export class Guild extends DurableObject<Env> {
       await this.#arm();
     }
     return target;
+  }
+
+  /** What a host may read back: archives of the servers that are its own now. */
+  async readableArchive(from: HostCall, upload: string): Promise<UploadTarget | Refusal> {
+    // Once for each range, so without a look at the alarm, as above.
+    const target = this.#cutOff(from) ?? this.#desks.archives.readable(from.host, upload);
+    if (isRefusal(target)) {
+      if (target.refused === "upload-unknown") this.#desks.security.touched(from, { upload });
+      await this.#arm();
+    }
+    return target;
+  }
+
+  /** The archives that are kept of a server, a page at a time. */
+  async archiveList(from: HostCall, server: string, after: string | null): Promise<ArchiveList | Refusal> {
+    return this.#asHost(from, () => this.#desks.archives.list(from.host, server, after), { server });
   }
 
   async completeUpload(from: HostCall, upload: string, request: CompleteUploadRequest): Promise<{ bytes: number } | Refusal> {

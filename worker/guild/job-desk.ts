@@ -1,4 +1,14 @@
-import type { Instant, LeaseId, Outcome, Progress, ProgressResponse, Report, ScheduleResult, StatusResult } from "../../schemas/index.ts";
+import type {
+  Instant,
+  LeaseId,
+  Outcome,
+  Problem,
+  Progress,
+  ProgressResponse,
+  Report,
+  ScheduleResult,
+  StatusResult,
+} from "../../schemas/index.ts";
 import type { Refusal } from "../refusals.ts";
 import { refuse } from "../refusals.ts";
 import { arrivalProblem, recordBackup } from "./backup-record.ts";
@@ -6,6 +16,11 @@ import { LEASE_MS } from "./job-rules.ts";
 import type { JobRecord } from "./jobs.ts";
 import type { Presence } from "./presence.ts";
 import type { Tables } from "./tables.ts";
+
+const ODD_RESULT: Problem = {
+  code: "odd-result",
+  message: "The agent reported another kind of result than was asked for. Update the agent and the Worker to the same version.",
+};
 
 export interface JobDeskParts {
   storage: DurableObjectStorage;
@@ -43,7 +58,7 @@ export class JobDesk {
     const { storage } = this.#parts;
     const record = this.#own(host, job);
     if (record === null) return refuse("lease-stale");
-    const verdict = storage.transactionSync(() => this.#take(host, job, lease, this.#checked(host, outcome)));
+    const verdict = storage.transactionSync(() => this.#take(host, job, lease, this.#checked(record, outcome)));
     // Also when it came too late to count: its host has let go of the server only now.
     this.wakeAfter([record]);
     return verdict === "stale" ? refuse("lease-stale") : { taken: verdict === "taken" };
@@ -82,14 +97,17 @@ export class JobDesk {
     if (outcome.kind === "backup") {
       const { id, requestedBy: madeBy } = record;
       recordBackup(tables, { key: `job/${id}`, host, job: id, madeBy, result: outcome.result }, now());
-    } else if (outcome.kind === "schedule") scheduled(host, outcome.result);
+    } else if (outcome.kind === "restore-plan") tables.restores.planned(job, outcome.result, now());
+    else if (outcome.kind === "schedule") scheduled(host, outcome.result);
     else if (outcome.kind === "status") presence.noteStatus(host, statusOf(outcome.result, now()));
     return verdict;
   }
 
-  /** A success that names an archive which did not arrive is no success. */
-  #checked(host: string, outcome: Outcome): Outcome {
-    if (outcome.state !== "succeeded" || outcome.kind !== "backup") return outcome;
+  /** A success that is not what was asked for, or names an archive which did not arrive, is no success. */
+  #checked({ host, kind }: JobRecord, outcome: Outcome): Outcome {
+    if (outcome.state !== "succeeded") return outcome;
+    if (outcome.kind !== kind) return { state: "failed", error: ODD_RESULT };
+    if (outcome.kind !== "backup") return outcome;
     const error = arrivalProblem(this.#parts.tables, host, outcome.result);
     return error === null ? outcome : { state: "failed", error };
   }

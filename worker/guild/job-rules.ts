@@ -32,13 +32,28 @@ export interface KindRule {
   writes: boolean;
   /** Asked of a host that is away: answered without a job at once, or queued until the host is back. */
   offline: "refuse" | "wait";
+  /** Longest wait for an agent that went silent with it, in milliseconds; `queueMs` when it is left out. */
+  requeueMs?: number;
+  /** What a silent agent does with it to the host cannot be known here: nobody says then that it was cancelled. */
+  unsure?: true;
 }
 
 export const KIND_RULES: Record<JobKind, KindRule> = {
   status: { queueMs: MINUTE, runMs: MINUTE, attempts: 1, priority: 2, writes: false, offline: "refuse" },
   schedule: { queueMs: 24 * HOUR, runMs: MINUTE, attempts: 3, priority: 1, writes: false, offline: "wait" },
   backup: { queueMs: 24 * HOUR, runMs: 24 * HOUR, attempts: 3, priority: 0, writes: true, offline: "wait" },
+  "restore-plan": { queueMs: 10 * MINUTE, runMs: HOUR, attempts: 3, priority: 1, writes: false, offline: "refuse" },
+  // Nobody expects one that begins long after it was confirmed. Once begun it has to end: its agent journals it, and goes on or rolls back.
+  restore: {
+    ...{ queueMs: HOUR, requeueMs: 24 * HOUR, runMs: 24 * HOUR, attempts: 3, priority: 1 },
+    ...{ writes: true, offline: "refuse", unsure: true },
+  },
 };
+
+/** Longest wait of a job that goes back into the queue, in milliseconds. */
+export function requeueMs(kind: JobKind): number {
+  return KIND_RULES[kind].requeueMs ?? KIND_RULES[kind].queueMs;
+}
 
 export interface JobFacts {
   kind: JobKind;
@@ -72,7 +87,7 @@ export function overdue(job: JobFacts, now: number): Transition | null {
     return { state: "failed", error: { code: "too-long", message: "The job ran into its time limit and was given up." } };
   }
   if (job.leaseUntil !== null && now < job.leaseUntil) return null;
-  if (job.cancelAt !== null) return { state: "cancelled" };
+  if (job.cancelAt !== null && KIND_RULES[job.kind].unsure !== true) return { state: "cancelled" };
   if (job.attempt >= KIND_RULES[job.kind].attempts) {
     return {
       state: "failed",

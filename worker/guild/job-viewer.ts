@@ -1,4 +1,13 @@
-import type { BackupResult, Instant, ScheduleResult, StatusResult } from "../../schemas/index.ts";
+import type {
+  BackupResult,
+  Instant,
+  RestorePayload,
+  RestorePlan,
+  RestorePlanPayload,
+  RestoreResult,
+  ScheduleResult,
+  StatusResult,
+} from "../../schemas/index.ts";
 import { traceIdOf } from "../../schemas/index.ts";
 import { duration } from "../discord/text.ts";
 import type { JobRecord } from "./job-record.ts";
@@ -6,6 +15,7 @@ import { isEnd, KIND_RULES } from "./job-rules.ts";
 import type { JobLine, JobListView, JobView, JobWork, RunLine } from "./job-views.ts";
 import { STATE_FILTERS } from "./job-views.ts";
 import type { Presence } from "./presence.ts";
+import { stopObjection } from "./restore-rules.ts";
 import type { Tables } from "./tables.ts";
 import type { Viewer } from "./viewer.ts";
 import type { Choice } from "./views.ts";
@@ -63,6 +73,7 @@ export class JobViewer {
       traceId: job.trace === null ? null : traceIdOf(job.trace),
       timeline: job.timeline.map((entry) => ({ ...entry, by: entry.by === `host ${job.host}` ? `host ${this.#hostName(job)}` : entry.by })),
       work: workOf(job),
+      stoppable: !isEnd(job.state) && job.cancelAt === null && stopObjection(job) === null,
       backup: job.kind === "backup" ? this.#viewer.backupJob(job, now) : null,
     };
   }
@@ -124,6 +135,8 @@ function workOf({ kind, payload, result }: JobRecord): JobWork {
   if (kind === "status") return { kind, result: result as StatusResult | null };
   if (kind === "schedule")
     return { kind, payload: payload as Extract<JobWork, { kind: "schedule" }>["payload"], result: result as ScheduleResult | null };
+  if (kind === "restore-plan") return { kind, payload: payload as RestorePlanPayload, result: result as RestorePlan | null };
+  if (kind === "restore") return { kind, payload: payload as RestorePayload, result: result as RestoreResult | null };
   return { kind, payload: payload as Extract<JobWork, { kind: "backup" }>["payload"], result: result as BackupResult | null };
 }
 

@@ -5,6 +5,10 @@ import type {
   JobKind,
   Problem,
   Progress,
+  RestorePayload,
+  RestorePlan,
+  RestorePlanPayload,
+  RestoreResult,
   SchedulePayload,
   ScheduleResult,
   StatusResult,
@@ -39,6 +43,8 @@ export interface JobLine {
 export type JobWork =
   | { kind: "backup"; payload: BackupPayload; result: BackupResult | null }
   | { kind: "status"; result: StatusResult | null }
+  | { kind: "restore-plan"; payload: RestorePlanPayload; result: RestorePlan | null }
+  | { kind: "restore"; payload: RestorePayload; result: RestoreResult | null }
   | { kind: "schedule"; payload: SchedulePayload; result: ScheduleResult | null };
 
 /** Everything that is known of a job. */
@@ -60,6 +66,8 @@ export interface JobView extends JobLine {
   work: JobWork;
   /** What the job's own message shows, when it is a backup. */
   backup: BackupJobView | null;
+  /** It can be stopped now. */
+  stoppable: boolean;
 }
 
 /** A scheduled backup. Hosts make them without being asked, so they are no jobs of the guild. */

@@ -4,7 +4,7 @@ import { JobReads } from "./job-reads.ts";
 import type { JobRecord, JobStep, Milestone } from "./job-record.ts";
 import { offerOf, timelineWith } from "./job-record.ts";
 import type { Actor, Transition } from "./job-rules.ts";
-import { afterOutcome, heeds, isEnd, KIND_RULES, LEASE_MS, LEASE_RENEW_AFTER_MS, overdue } from "./job-rules.ts";
+import { afterOutcome, heeds, isEnd, KIND_RULES, LEASE_MS, LEASE_RENEW_AFTER_MS, overdue, requeueMs } from "./job-rules.ts";
 
 export type { JobRecord } from "./job-record.ts";
 
@@ -183,7 +183,10 @@ export class Jobs extends JobReads {
        WHERE id = ? AND state = ? AND lease IS ? RETURNING id`,
       ...[next.state, again === null ? now : null, again === null ? by : null, error === null ? null : JSON.stringify(error)],
       ...[result === null ? null : JSON.stringify(result), attempt, again?.handbacks ?? job.handbacks, again?.notice ?? job.notice],
-      ...[again === null ? job.deadline : now + KIND_RULES[job.kind].queueMs, again?.keepLease === false ? null : job.lease],
+      ...[
+        again === null ? job.deadline : now + (again.keepLease ? requeueMs(job.kind) : KIND_RULES[job.kind].queueMs),
+        again?.keepLease === false ? null : job.lease,
+      ],
       ...[this.#timeline({ ...job, attempt }, next.state, by, now, why), job.id, job.state, job.lease],
     );
     return updated.toArray().length === 0 ? null : this.#told(job, next.state, by, now, why);

@@ -11,7 +11,9 @@ export type Subject =
   /** A schedule is paused or resumed. */
   | { kind: "schedule"; job: string }
   /** The result of a scheduled run. */
-  | { kind: "run"; run: number };
+  | { kind: "run"; run: number }
+  /** From its preview to its result. */
+  | { kind: "restore"; restore: string };
 
 export interface MessageRecord extends MessageFacts {
   id: number;
@@ -67,6 +69,11 @@ export class Messages {
         )
         .one().id,
     );
+  }
+
+  /** A later interaction brings a message up to date for longer, as long as it is still the answer of an interaction. */
+  renewToken(id: number, token: string, now: Instant): void {
+    this.#sql.exec("UPDATE messages SET token = ?, token_until = ? WHERE id = ? AND message_id IS NULL", token, now + TOKEN_USE_MS, id);
   }
 
   setSubject(id: number, subject: Subject): void {

@@ -214,6 +214,37 @@ export const STEPS: readonly string[] = [
     used_from TEXT
   );
   `,
+  `
+  CREATE TABLE restores (
+    id TEXT PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    server_id TEXT NOT NULL,
+    host_id TEXT NOT NULL,
+    payload_json TEXT NOT NULL,
+    chosen_json TEXT NOT NULL,
+    backup_json TEXT NOT NULL,
+    backup_id TEXT,
+    asked_by TEXT NOT NULL,
+    asked_at INTEGER NOT NULL,
+    message_id INTEGER,
+    plan_job TEXT,
+    plan_json TEXT,
+    ready_at INTEGER,
+    declined_at INTEGER,
+    declined_by TEXT,
+    confirmed_at INTEGER,
+    confirmed_by TEXT,
+    job_id TEXT,
+    undo_of TEXT
+  );
+  CREATE INDEX restores_of_server ON restores (server_id, asked_at);
+  CREATE TABLE absences (
+    id INTEGER PRIMARY KEY,
+    host_id TEXT NOT NULL,
+    from_at INTEGER NOT NULL,
+    back_at INTEGER NOT NULL
+  );
+  `,
 ];
 
 /** Brings the database up to date. Each step and its number commit together. */

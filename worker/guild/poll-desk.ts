@@ -1,6 +1,8 @@
 import type { Instant, Job, PollRequest, PollResponse, Problem } from "../../schemas/index.ts";
 import type { Refusal } from "../refusals.ts";
 import { refuse } from "../refusals.ts";
+import type { Absences } from "./absences.ts";
+import { AWAY_AFTER_MS } from "./absences.ts";
 import { chooseJobs, isBlocked } from "./claim-rules.ts";
 import type { HostCall } from "./host-call.ts";
 import type { HostRecord, Hosts } from "./hosts.ts";
@@ -16,6 +18,7 @@ export interface PollDeskParts {
   servers: Servers;
   jobs: Jobs;
   presence: Presence;
+  absences: Absences;
   now: () => Instant;
   /** Why a host may not act, or null. */
   cutOff: (from: HostCall) => Refusal | null;
@@ -42,6 +45,8 @@ export class PollDesk {
   readonly #parts: PollDeskParts;
   /** Leases whose cancellation the agent has been told, so that it is not told in a circle. */
   readonly #cancelTold = new Set<string>();
+  /** When each host was seen last before the poll that comes in now. */
+  readonly #seenBefore = new Map<string, Instant>();
 
   constructor(parts: PollDeskParts) {
     this.#parts = parts;
@@ -50,6 +55,9 @@ export class PollDesk {
   /** Accepts the Worker's socket for a host. Its address is a tag, and not in the attachment: that has little room. */
   accept({ host, address }: HostCall): Response {
     const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
+    const known = this.#parts.hosts.byId(host);
+    const { seenAt } = known === null ? { seenAt: null } : this.#parts.presence.of(known, this.#parts.now());
+    if (seenAt !== null) this.#seenBefore.set(host, seenAt);
     for (const older of this.#parts.state.getWebSockets(host)) this.#say(older, { type: "superseded" });
     this.#parts.state.acceptWebSocket(server, [host, `${ADDRESS_TAG}${address ?? ""}`]);
     server.serializeAttachment({ host, at: this.#parts.now() });
@@ -111,6 +119,7 @@ export class PollDesk {
   #arrive(host: HostRecord, request: PollRequest): PollResponse {
     const { hosts, servers, jobs, presence, announced, troubles, now } = this.#parts;
     const known = new Set(request.running.map((held) => held.job));
+    this.#noteAbsence(host.id);
     presence.note(host, request, now());
     const problems: Problem[] = [];
     const hash = JSON.stringify(request.servers);
@@ -128,6 +137,14 @@ export class PollDesk {
     const again = lost.map((job) => (isBlocked(job, atWork) ? null : jobs.offerAgain(job))).filter((job) => job !== null);
     const offered = { again: again.slice(0, request.room), problems };
     return this.#claim(host, request.running, request.room, offered);
+  }
+
+  /** Writes down that a host was away, when it comes back. */
+  #noteAbsence(host: string): void {
+    const { absences, now } = this.#parts;
+    const before = this.#seenBefore.get(host);
+    this.#seenBefore.delete(host);
+    if (before !== undefined && now() - before >= AWAY_AFTER_MS) absences.add(host, before, now());
   }
 
   /** `again`: jobs that are offered once more, before any others. */

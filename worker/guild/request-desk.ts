@@ -8,6 +8,7 @@ import type { JobView } from "./job-views.ts";
 import type { JobRecord } from "./jobs.ts";
 import type { Presence } from "./presence.ts";
 import { queueObjection } from "./queue-rules.ts";
+import { stopObjection } from "./restore-rules.ts";
 import type { ServerRecord } from "./servers.ts";
 import type { Tables } from "./tables.ts";
 import type { Viewer } from "./viewer.ts";
@@ -64,6 +65,8 @@ export class RequestDesk {
     const { storage, tables, jobViewer, wake, wakeAfter } = this.#parts;
     const record = tables.jobs.byId(job);
     if (record === null) return refuse("job-unknown");
+    const objection = stopObjection(record);
+    if (objection !== null) return refuse(objection);
     const now = this.#parts.now();
     const done = storage.transactionSync(() => tables.jobs.cancel(job, ask.member.id, now));
     if (done === null) return refuse("job-ended", { state: record.state });

@@ -1,5 +1,7 @@
 import type { RateLimits } from "./rate-rules.ts";
 import { parseRateLimit, RATE_LIMITS_DEFAULT } from "./rate-rules.ts";
+import type { Approval } from "./restore-rules.ts";
+import { APPROVALS } from "./restore-rules.ts";
 
 /** What a guild can set about itself with `/config set`. */
 export interface Settings {
@@ -14,6 +16,8 @@ export interface Settings {
   limits: RateLimits;
   /** Bytes that all repositories together may hold in R2; null for no bound. */
   repositoryQuota: number | null;
+  /** Who has to confirm a restore. */
+  restoreApproval: Approval;
 }
 
 export const SETTINGS_DEFAULT: Settings = {
@@ -23,6 +27,7 @@ export const SETTINGS_DEFAULT: Settings = {
   locale: "en-US",
   limits: RATE_LIMITS_DEFAULT,
   repositoryQuota: null,
+  restoreApproval: "one",
 };
 
 /** As Discord messages count: 1 GB is 1,000 MB. */
@@ -40,6 +45,7 @@ export const SETTING_KEYS = [
   "limit-act",
   "limit-danger",
   "repository-quota",
+  "restore-approval",
 ] as const;
 export type SettingKey = (typeof SETTING_KEYS)[number];
 
@@ -62,6 +68,8 @@ export function settingProblem(key: SettingKey, text: string): string | null {
       return parseRateLimit(text) === null ? "write it as COUNT/SECONDS, such as 5/30: at most 50 uses, at most 3600 seconds" : null;
     case "repository-quota":
       return quotaOf(text) === null ? `it must be a whole number of GB, from 1 to ${QUOTA_GB_MAX}` : null;
+    case "restore-approval":
+      return approvalOf(text) === null ? `it must be one of ${APPROVALS.join(", ")}` : null;
   }
 }
 
@@ -74,7 +82,12 @@ export function settingsOf(stored: StoredSettings): Settings {
     locale: stored.locale ?? SETTINGS_DEFAULT.locale,
     limits: { query: limit("query"), act: limit("act"), danger: limit("danger") },
     repositoryQuota: quotaOf(stored["repository-quota"] ?? ""),
+    restoreApproval: approvalOf(stored["restore-approval"] ?? "") ?? SETTINGS_DEFAULT.restoreApproval,
   };
+}
+
+function approvalOf(text: string): Approval | null {
+  return APPROVALS.find((one) => one === text) ?? null;
 }
 
 /** Bytes of a number of GB; null when it is none, or out of bounds. */

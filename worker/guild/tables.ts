@@ -1,3 +1,4 @@
+import { Absences } from "./absences.ts";
 import { Acted } from "./acted.ts";
 import { Audit } from "./audit.ts";
 import { Backups } from "./backups.ts";
@@ -12,6 +13,7 @@ import { Messages } from "./messages.ts";
 import { Notices } from "./notices.ts";
 import { RepositoryCredentials } from "./repository-credentials.ts";
 import { RepositoryFiles } from "./repository-files.ts";
+import { Restores } from "./restores.ts";
 import { Runs } from "./runs.ts";
 import { Servers } from "./servers.ts";
 import { SettingsTable } from "./settings.ts";
@@ -36,17 +38,24 @@ export interface Tables {
   acted: Acted;
   repositoryFiles: RepositoryFiles;
   credentials: RepositoryCredentials;
+  restores: Restores;
+  absences: Absences;
 }
 
 export function tablesOf(sql: SqlStorage): Tables {
   const messages = new Messages(sql);
   const settings = new SettingsTable(sql);
   const audit = new Audit(sql);
+  const restores = new Restores(sql);
   // Every transition of a job is in the audit, and its message follows.
   const jobs = new Jobs(sql, (step, now) => {
     const entry = auditEntryOf(step);
     if (entry !== null) audit.write(entry, now);
     if (step.from !== null && step.job.message !== null) messages.touch(step.job.message, now);
+    // The message of a restore that is taken back says so.
+    const origin = step.job.kind === "restore" ? (restores.byJob(step.job.id)?.undoOf ?? null) : null;
+    const message = origin === null ? null : (restores.byId(origin)?.message ?? null);
+    if (message !== null) messages.touch(message, now);
   });
   return {
     hosts: new Hosts(sql),
@@ -66,5 +75,7 @@ export function tablesOf(sql: SqlStorage): Tables {
     acted: new Acted(sql),
     repositoryFiles: new RepositoryFiles(sql),
     credentials: new RepositoryCredentials(sql),
+    restores,
+    absences: new Absences(sql),
   };
 }

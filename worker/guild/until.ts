@@ -31,7 +31,7 @@ function bounded(at: Instant, now: Instant): { at: Instant } | string {
 }
 
 /** The instant at which the clocks of a zone show a time; the first one when they show it twice. */
-function instantOf([year = 0, month = 0, day = 0, hour = 0, minute = 0]: number[], zone: string): Instant | string {
+export function instantOf([year = 0, month = 0, day = 0, hour = 0, minute = 0]: number[], zone: string): Instant | string {
   const wall = Date.UTC(year, month - 1, day, hour, minute);
   const read = new Date(wall);
   const same = read.getUTCMonth() === month - 1 && read.getUTCDate() === day && read.getUTCHours() === hour && minute < 60;

@@ -6,6 +6,8 @@ import { VERSION } from "../version.ts";
 import { isEnd } from "./job-rules.ts";
 import type { JobRecord } from "./jobs.ts";
 import type { Presence } from "./presence.ts";
+import type { RestoreView } from "./restore-view.ts";
+import { restoreView } from "./restore-view.ts";
 import type { RunResultView, ScheduleJobView, ScheduleListView } from "./schedule-view.ts";
 import { runResultView, scheduleJobView, scheduleListView } from "./schedule-view.ts";
 import type { ServerRecord } from "./servers.ts";
@@ -82,6 +84,12 @@ export class Viewer {
     };
   }
 
+  /** Null when it is no longer kept. */
+  restore(id: string, now: Instant): RestoreView | null {
+    const restore = this.#tables.restores.byId(id);
+    return restore === null ? null : restoreView(restore, this.#tables, this.#presence, this.format(), now);
+  }
+
   scheduleJob(job: JobRecord, now: Instant): ScheduleJobView {
     return scheduleJobView(job, this.#tables, this.#presence, now);
   }
@@ -124,6 +132,7 @@ export class Viewer {
         place: backup.place,
         consistency: backup.consistency,
         note: backup.note ?? null,
+        safety: backup.purpose === "safety",
       })),
     };
   }

@@ -90,6 +90,8 @@ export interface BackupListView {
     place: string;
     consistency: BackupResult["consistency"];
     note: string | null;
+    /** What was there before a restore. */
+    safety: boolean;
   }[];
 }
 

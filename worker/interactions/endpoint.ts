@@ -104,7 +104,8 @@ async function complete(caller: CallerContext, received: AutocompleteInteraction
   const focused = options.find((option) => option.focused === true);
   const option = focused === undefined ? undefined : found?.options[focused.name];
   if (found === undefined || option?.complete === undefined) return [];
-  return option.complete(contextFor(caller, found), String(focused?.value ?? ""));
+  const given = Object.fromEntries(options.map(({ name: other, value }) => [other, value]));
+  return option.complete(contextFor(caller, found), String(focused?.value ?? ""), given);
 }
 
 /** A context in which it is not known yet what is wanted. */

@@ -1,16 +1,21 @@
 import { env, runInDurableObject } from "cloudflare:test";
 import { expect, it } from "vitest";
+import type { Job } from "../../schemas/index.ts";
 import { COMMANDS } from "../commands/index.ts";
 import { guildOf } from "../env.ts";
 import type { Guild } from "../guild/guild.ts";
 import { answerOf, commandBody, envelope, run, signed, snowflake, worker } from "../testing/interactions.ts";
-import { serverNamed, TestAgent } from "../testing/test-agent.ts";
+import { planOf, resultOf } from "../testing/restore-scene.ts";
+import { backupResultOf, serverNamed, TestAgent } from "../testing/test-agent.ts";
 
 /** A guild with everything that a command may name: a host, a server with a schedule, a job, a grant. */
 interface Stage {
   guild: string;
   host: string;
   job: string;
+  /** A restore that waits to be confirmed, and one that is done. */
+  preview: string;
+  restored: string;
 }
 
 type Body = (stage: Stage) => Record<string, unknown>;
@@ -34,11 +39,15 @@ const button =
   });
 
 /** These count as looking, so that nobody is kept from stopping something; a late repetition is written down as another look. */
-const COUNTED_AS_LOOKING = ["jobs cancel", "button: cancel"];
+const COUNTED_AS_LOOKING = ["jobs cancel", "button: cancel", "button: cancel a restore"];
 
 /** What acts, and how it is called. Every command that is limited as acting has to be here. */
 const ACTING: Record<string, Body> = {
   "backup now": command("backup now", { server: "hills", note: "before the update" }),
+  restore: command("restore", { server: "hills", time: "1m ago", paths: "world/**" }),
+  "button: restore": button(({ preview }) => `restorego/${preview}`),
+  "button: cancel a restore": button(({ preview }) => `restorestop/${preview}`),
+  "button: undo a restore": button(({ restored }) => `restoreundo/${restored}`),
   "schedule run": command("schedule run", { server: "hills" }),
   "schedule pause": command("schedule pause", { server: "hills", until: "2h" }),
   "schedule resume": command("schedule resume", { server: "hills" }),
@@ -114,7 +123,11 @@ async function staged(): Promise<Stage> {
   const when = { cron: "0 4 * * *", zone: "UTC", graceStartSeconds: 3600, graceFinishSeconds: 86_400, since: Date.now() };
   const agent = await TestAgent.enrolled({ guild }, "Base", [
     serverNamed("island"),
-    serverNamed("hills", { schedules: [{ name: "nightly", paused: false, ...when }] }),
+    serverNamed("hills", {
+      store: "local",
+      restore: { inPlace: true, folder: true },
+      schedules: [{ name: "nightly", paused: false, ...when }],
+    }),
   ]);
   await agent.poll();
   await runInDurableObject(guildOf(env, guild), (_, state) => {
@@ -122,12 +135,36 @@ async function staged(): Promise<Stage> {
     state.storage.setAlarm = async () => {};
   });
   await answerOf(
-    await worker(await signed(JSON.stringify(command("access grant", { who: ROLE, tier: "user" })({ guild, host: "", job: "" })))),
+    await worker(
+      await signed(
+        JSON.stringify(command("access grant", { who: ROLE, tier: "user" })({ guild, host: "", job: "", preview: "", restored: "" })),
+      ),
+    ),
   );
   await run({ guild }, "backup credentials", { server: "island" });
+  const restored = await plannedRestore(guild, agent);
+  await answerOf(
+    await worker(await signed(JSON.stringify(button(() => `restorego/${restored}`)({ guild, host: "", job: "", preview: "", restored })))),
+  );
+  const made = (await agent.takeJob("restore")) as Extract<Job, { kind: "restore" }>;
+  await agent.result(made, { state: "succeeded", kind: "restore", result: resultOf(made) });
+  const preview = await plannedRestore(guild, agent);
   await run({ guild }, "backup now", { server: "island" });
   const job = await agent.takeJob();
-  return { guild, host: agent.host, job: job.id };
+  return { guild, host: agent.host, job: job.id, preview, restored };
+}
+
+/** Asks for a restore and answers its id once it waits to be confirmed. */
+async function plannedRestore(guild: string, agent: TestAgent): Promise<string> {
+  const startedAt = Date.now() - 60 * 60_000;
+  await agent.call("POST", "/v1/reports", { key: "by-hand/hills", kind: "backup", result: backupResultOf("hills", { startedAt }) });
+  await run({ guild }, "restore", { server: "hills" });
+  const plan = (await agent.takeJob("restore-plan")) as Extract<Job, { kind: "restore-plan" }>;
+  await agent.result(plan, { state: "succeeded", kind: "restore-plan", result: planOf(plan) });
+  const [row] = await runInDurableObject(guildOf(env, guild), (_, { storage }) =>
+    storage.sql.exec("SELECT id FROM restores WHERE plan_job = ?", plan.id).toArray(),
+  );
+  return String(row?.id);
 }
 
 /** Every row of the guild but the counts of how often members used commands. */

@@ -1,10 +1,13 @@
 import { createHash } from "node:crypto";
 import {
+  archiveList,
   type BeginUploadRequest,
   BODY_SHA256_HEADER,
   beginUploadResponse,
   type CompleteUploadRequest,
   completeUploadResponse,
+  type KeptArchive,
+  type ServerId,
   type UploadedPart,
   type UploadId,
   uploadedPart,
@@ -18,8 +21,13 @@ const SHORT_TIMEOUT_MS = 30_000;
 const COMPLETE_TIMEOUT_MS = 2 * 60_000;
 /** A body may take as long as at this rate, and the short timeout on top. In bytes a second: three parts share a slow line of 1 Mbit/s. */
 const SLOWEST_BYTES_PER_SECOND = 32 * 1024;
+/** Pages of a list that are asked for, at most: with 200 on each, an archive every hour for more than a year. */
+const LIST_PAGES_MAX = 50;
 /** Removing an upload is tried for so long: nobody waits for a backup that is over. In milliseconds. */
 const REMOVE_PATIENCE_MS = 10_000;
+
+/** How `sendPatiently` begins what the Worker said of a backup. */
+const REFUSED_WORDS = /^The Worker refused the backup: /;
 
 /** The Worker's archive routes (schemas/archives.ts), each retried as `sendPatiently` does. */
 export class ArchiveApi {
@@ -63,6 +71,36 @@ export class ArchiveApi {
       const text = `The archive has ${bytes} bytes in R2 and should have ${json.bytes}. It was given up: run the backup again.`;
       throw new AgentError("archive-incomplete", text);
     }
+  }
+
+  /**
+   * The archives that are kept of a server in R2, the newest first, whichever host made them. The server has to be this host's now.
+   * @throws AgentError `archives-not-listed` (the Worker said no, as when the server is not this host's, or did not answer), and what
+   *   `ControlPlane.send` throws about this host's identity.
+   */
+  async list(server: ServerId, signal: AbortSignal): Promise<KeptArchive[]> {
+    try {
+      return await this.#listed(server, signal);
+    } catch (error) {
+      if (!(error instanceof AgentError) || (error.code !== "upload-refused" && error.code !== "upload-failed")) throw error;
+      const why = error.code === "upload-failed" ? "the Worker did not answer" : error.message.replace(REFUSED_WORDS, "");
+      const options = { cause: error, exitCode: error.exitCode };
+      throw new AgentError("archives-not-listed", `The archives of ${server} in R2 could not be listed: ${why}`, options);
+    }
+  }
+
+  async #listed(server: ServerId, signal: AbortSignal): Promise<KeptArchive[]> {
+    const kept: KeptArchive[] = [];
+    let next: string | undefined;
+    for (let page = 0; page < LIST_PAGES_MAX; page += 1) {
+      const query = new URLSearchParams({ server, ...(next === undefined ? {} : { after: next }) });
+      const request = { method: "GET", path: `/v1/archives?${query}`, timeoutMs: SHORT_TIMEOUT_MS } as const;
+      const answer = await sendPatiently(this.#deps, request, (body) => parsed(archiveList, body), this.#patience(signal));
+      kept.push(...answer.archives);
+      next = answer.next;
+      if (next === undefined) return kept;
+    }
+    throw unexpected();
   }
 
   /** A refusal is an end too: then the Worker knows nothing that could be removed, or keeps it for a reason. */

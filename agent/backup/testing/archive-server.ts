@@ -6,6 +6,7 @@ import {
   beginUploadRequest,
   type CompleteUploadRequest,
   completeUploadRequest,
+  type KeptArchive,
   newId,
   PARTS_MAX,
 } from "../../../schemas/index.ts";
@@ -44,6 +45,8 @@ export class ArchiveServer {
   /** Decides what goes wrong; `count` is the number of the request, from 1. */
   fault: (request: string, count: number) => Fault | undefined = () => undefined;
   staleLease: string | undefined;
+  /** What is kept of a server, and how many fit on a page of its list. */
+  kept: { server: string; archives: KeptArchive[]; perPage: number } | undefined;
   mostAtOnce = 0;
   #atOnce = 0;
   readonly #server: Server;
@@ -120,6 +123,7 @@ export class ArchiveServer {
   }
 
   #act(line: string, body: Buffer, request: IncomingMessage): unknown {
+    if (line.startsWith("GET /v1/archives?")) return this.#list(new URL(line.slice("GET ".length), "http://worker").searchParams);
     if (line === "POST /v1/archives") return this.#begin(JSON.parse(body.toString()));
     const match = /^(\w+) \/v1\/archives\/(upload_[0-9a-z]{16})(?:\/(manifest|complete|parts)(?:\/(\d+))?)?$/.exec(line);
     if (match === null) throw new Refused(404, "not-found");
@@ -139,6 +143,16 @@ export class ArchiveServer {
     if (partNumber < 1 || partNumber > PARTS_MAX || body.length > upload.partBytes) throw new Refused(400, "part-invalid");
     upload.parts.set(partNumber, body);
     return { partNumber, etag: `etag-${hashOf(body).slice(0, 8)}` };
+  }
+
+  #list(query: URLSearchParams): unknown {
+    const { kept } = this;
+    if (kept?.server !== query.get("server")) throw new Refused(403, "server-not-yours");
+    // As the real one, a cursor that nobody reads: here with the number of the page in it.
+    const page = Number(query.get("after")?.slice("backup_".length) ?? 0);
+    const archives = kept.archives.slice(page * kept.perPage, (page + 1) * kept.perPage);
+    const more = kept.archives.length > (page + 1) * kept.perPage;
+    return { archives, ...(more ? { next: `backup_${String(page + 1).padStart(16, "0")}` } : {}) };
   }
 
   #begin(json: unknown): unknown {

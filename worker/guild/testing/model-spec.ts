@@ -16,6 +16,8 @@ export const KINDS: Record<JobKind, { queueMs: number; runMs: number; attempts: 
   backup: { queueMs: DAY_MS, runMs: DAY_MS, attempts: 3, writes: true },
   status: { queueMs: MINUTE_MS, runMs: MINUTE_MS, attempts: 1, writes: false },
   schedule: { queueMs: DAY_MS, runMs: MINUTE_MS, attempts: 3, writes: false },
+  "restore-plan": { queueMs: 10 * MINUTE_MS, runMs: 60 * MINUTE_MS, attempts: 3, writes: false },
+  restore: { queueMs: 60 * MINUTE_MS, runMs: DAY_MS, attempts: 3, writes: true },
 };
 
 /** A job's row, as it is looked at after every call. */
