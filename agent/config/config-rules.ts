@@ -38,6 +38,7 @@ export async function checkRules(source: YamlSource, profiles: ProfileFolder, pl
     for (const path of [
       ["process", "pid_file"],
       ["query", "password_file"],
+      ["console", "password_file"],
     ])
       requireAbsolute(source, at(...path), platform);
     const folder = requireAbsolute(source, at("folder"), platform);

@@ -10,6 +10,7 @@ import type { GameProfile } from "../../schemas/profile.ts";
 import { isQueryType } from "../monitor/query-types.ts";
 import { ConfigError, type ConfigProblem } from "./config-error.ts";
 import { checkRules } from "./config-rules.ts";
+import { resolveConsole, resolveHold } from "./console-config.ts";
 import { expandText } from "./expand.ts";
 import type { BackupConfig, HostConfig, ServerConfig, StoreConfig } from "./host-config.ts";
 import { valueAt } from "./issues.ts";
@@ -128,7 +129,7 @@ async function withOwnProfiles(
   return { profiles: new Map([...shipped.profiles, ...own.profiles]), broken, problems: [...shipped.problems, ...own.problems] };
 }
 
-interface Place {
+export interface Place {
   source: YamlSource;
   index: number;
   platform: NodeJS.Platform;
@@ -140,6 +141,7 @@ async function resolveServer(written: ConfigFileServer, profile: GameProfile, pl
   const { platform } = place;
   const process = resolveProcess(written, profile, platform);
   const query = await resolveQuery(written, profile, place);
+  const console = await resolveConsole(written, profile, place);
   return {
     id: written.id,
     name: written.name ?? written.id,
@@ -149,7 +151,8 @@ async function resolveServer(written: ConfigFileServer, profile: GameProfile, pl
     ports: resolvePorts(written, profile, place),
     ...(process && { process }),
     ...(query && { query }),
-    backup: resolveBackup(written, profile, platform),
+    ...(console && { console }),
+    backup: { ...resolveBackup(written, profile, platform), ...resolveHold(written, profile, console !== undefined, place) },
   };
 }
 
