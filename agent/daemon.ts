@@ -106,6 +106,7 @@ export async function runDaemon(deps: DaemonDeps, signal: AbortSignal): Promise<
     outbox.run(delivering.signal),
     observations.run(stopped.signal),
     scheduler.run(stopped.signal),
+    host.saves.run(stopped.signal),
     runner.resume().then(() => pollUntilStopped({ ...polls, compose, take, onRecovered, renewal }, stopped.signal)),
     ...(reload === undefined ? [] : [reload(stopped.signal)]),
   ].map((loop) => loop.catch(onFatal));

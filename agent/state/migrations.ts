@@ -85,4 +85,13 @@ export const MIGRATIONS: readonly string[] = [
     source_bytes INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE open_holds (
+    server TEXT PRIMARY KEY,
+    since INTEGER NOT NULL,
+    release_steps TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    next_at REAL NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
