@@ -65,10 +65,15 @@ export class Hold implements HeldSaves {
     // Before the first step: a process that dies right after that step has to be known of.
     if (hold.after.length > 0) holds.open(server.id, clock.now(), hold.after);
     this.#asked = true;
-    this.#timer = setTimeout(() => this.#expire(hold.maxMs), hold.maxMs);
+    const steps = new AbortController();
+    this.#timer = setTimeout(() => {
+      // As long as steps are under way, nothing else may be said to the server: it could be told to go on and then to hold.
+      if (this.#since === undefined) steps.abort(tooSlow(hold.maxMs));
+      else this.#expire(hold.maxMs);
+    }, hold.maxMs);
     const console = server.console && openConsole(server.console, clock);
     try {
-      const held = await holdSaves(hold.before, { folder: server.folder, console, clock, signal });
+      const held = await holdSaves(hold.before, { folder: server.folder, console, clock, signal: AbortSignal.any([signal, steps.signal]) });
       this.#evidence.push(...held.evidence);
       if (!held.confirmed) this.#evidence.push("nothing said that the save was complete");
       this.#confirmed = held.confirmed;
@@ -153,4 +158,8 @@ export class Hold implements HeldSaves {
     this.#evidence.push(`${what} written while saves were held, such as ${(touched.first ?? "").slice(0, PATH_TOLD_MAX)}`);
     return false;
   }
+}
+
+function tooSlow(maxMs: number): AgentError {
+  return new AgentError("hold-step-timeout", `the steps together took longer than saves may be held, ${maxMs / 60_000} min`);
 }

@@ -109,7 +109,10 @@ export class LogWatch {
     // Cut at line feeds before it becomes text: no character is torn.
     this.#rest = Buffer.from(bytes.subarray(end + 1)).subarray(-LINE_BYTES_MAX);
     if (end < 0) return [];
-    return bytes.toString("utf8", 0, end).split(/\r?\n/);
+    return bytes
+      .toString("utf8", 0, end)
+      .split("\n")
+      .map((line) => (line.endsWith("\r") ? line.slice(0, -1) : line));
   }
 }
 
