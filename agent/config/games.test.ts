@@ -282,7 +282,17 @@ describe("the shipped profiles", () => {
     const { loadProfiles } = await import("./profiles.ts");
     const { profiles, problems } = await loadProfiles(GAMES);
     expect(problems).toEqual([]);
-    expect([...profiles.keys()].sort()).toEqual(["7dtd", "ark", "ark-ascended", "factorio", "minecraft-java", "rust", "valheim"]);
+    expect([...profiles.keys()].sort()).toEqual([
+      "7dtd",
+      "ark",
+      "ark-ascended",
+      "factorio",
+      "minecraft-bedrock",
+      "minecraft-java",
+      "openttd",
+      "rust",
+      "valheim",
+    ]);
     for (const id of profiles.keys()) {
       expect(new Set(LAYOUTS.filter((it) => it.game === id).map((it) => it.platform)), id).toEqual(new Set(["linux", "win32"]));
     }
