@@ -155,7 +155,9 @@ export class Hold implements HeldSaves {
       return true;
     }
     const what = touched.count === 1 ? "1 file was" : `${touched.count} files were`;
-    this.#evidence.push(`${what} written while saves were held, such as ${(touched.first ?? "").slice(0, PATH_TOLD_MAX)}`);
+    this.#evidence.push(
+      `${what} written while saves were held, such as ${(touched.first ?? "").replace(/\p{Cc}/gu, "?").slice(0, PATH_TOLD_MAX)}`,
+    );
     return false;
   }
 }

@@ -82,7 +82,8 @@ async function carryOut(step: HoldStep, context: StepContext, watches: ReadonlyM
   const bounded = { ...context, signal: AbortSignal.any([context.signal, bound.signal]) };
   try {
     bounded.signal.throwIfAborted();
-    if ("command" in step) return await command(step, seconds * 1000, bounded);
+    // The step's own bound comes first: it has the better words.
+    if ("command" in step) return await command(step, (seconds + 1) * 1000, bounded);
     return "log" in step ? await watchedLine(step, watches, bounded) : await program(step, bounded);
   } catch (error) {
     // Whatever was under way when the time ran out has words of its own.
