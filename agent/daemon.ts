@@ -111,6 +111,7 @@ export async function runDaemon(deps: DaemonDeps, signal: AbortSignal): Promise<
     scheduler.run(stopped.signal),
     recover(host, log),
     tendOutputLogs({ servers: () => config.current.servers, clock, onError: onLogError }, stopped.signal),
+    host.saves.run(stopped.signal),
     runner.resume().then(() => pollUntilStopped({ ...polls, compose, take, onRecovered, renewal }, stopped.signal)),
     ...(reload === undefined ? [] : [reload(stopped.signal)]),
   ].map((loop) => loop.catch(onFatal));

@@ -8,6 +8,7 @@ import type { LiveConfig } from "./config/live-config.ts";
 import { controlOf } from "./control/control.ts";
 import { probe } from "./control/probe.ts";
 import type { ControlPlane, RepositoryAccess } from "./control-plane/control-plane.ts";
+import { SaveKeeper } from "./hold/keeper.ts";
 import type { Host } from "./jobs/host.ts";
 import type { Logger } from "./logger.ts";
 import { hostLoad } from "./monitor/load.ts";
@@ -32,7 +33,10 @@ export interface HostDeps {
 
 /** The real host: its config as it is in force, its disks, its processes. */
 export function createHost(deps: HostDeps): Host {
-  const { config, state, clock } = deps;
+  const { config, state, clock, log } = deps;
+  const lockBackup = (server: string) => takeLock(backupLockFile(state.file, server));
+  const { holds, backups } = state;
+  const saves = new SaveKeeper({ holds, backups, servers: () => config.current.servers, lockBackup, clock, log });
   return {
     get servers() {
       return config.current.servers;
@@ -40,9 +44,10 @@ export function createHost(deps: HostDeps): Host {
     engineOf: (server) => engineOf(server, deps),
     restoresOf: (server) => restoresOf(server, deps),
     recoverRestores: () => recoverAll(deps),
-    observe: (server) => observe(server, { clock }),
+    observe: (server) => observe(server, { clock, problems: saves.problems(server.id) }),
     load: hostLoad,
-    lockBackup: (server) => takeLock(backupLockFile(state.file, server)),
+    lockBackup,
+    saves,
     changeSchedules: (change) => changeSchedules(state, change, clock.now()),
   };
 }

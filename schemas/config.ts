@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { control } from "./config-control.ts";
 import { schedules } from "./config-schedule.ts";
+import { CONSOLE_DIALECTS, configStep, HOLD_MAX_MINUTES_CAP, HOLD_MAX_MINUTES_DEFAULT, STEPS_MAX } from "./hold.ts";
 import { serverId } from "./ids.ts";
 import { GAME_ID_PATTERN, glob, portNumber } from "./profile.ts";
 
@@ -99,6 +100,40 @@ const retention = z
   .describe("Which backups stay. Older ones go after a new backup has succeeded. The last good one always stays.")
   .meta({ examples: [{ keep_last: 10, keep_days: 7 }] });
 
+const holdSteps = z.array(configStep).max(STEPS_MAX);
+const hold = z
+  .union([
+    z.literal(false),
+    z.strictObject({
+      profile_steps: z
+        .boolean()
+        .default(true)
+        .describe("Start from the steps of the game's profile. With `false`, only the steps written here count."),
+      before: holdSteps
+        .optional()
+        .describe("Steps before the copy, after those of the profile: console commands, log lines to wait for, programs.")
+        .meta({ examples: [[{ program: ["/usr/local/bin/hold-saves", "island"], timeout_seconds: 60 }]] }),
+      after: holdSteps
+        .optional()
+        .describe("Steps after the copy, before those of the profile. They also run when the backup fails, and after a crash of the agent.")
+        .meta({ examples: [[{ command: "save-on", expect: "Automatic saving is now enabled" }]] }),
+      required: z
+        .boolean()
+        .default(false)
+        .describe("A backup whose saves cannot be held fails. Default: it is made all the same, and says so."),
+      max_minutes: z
+        .int()
+        .min(1)
+        .max(HOLD_MAX_MINUTES_CAP)
+        .default(HOLD_MAX_MINUTES_DEFAULT)
+        .describe("Saves are held no longer than this. A copy that takes longer goes on without."),
+    }),
+  ])
+  .describe(
+    "How saves are held while files are copied. `false`: never. Default: as the profile says, when the server has a `console`. See [consoles.md](consoles.md).",
+  )
+  .meta({ examples: [false, { required: true }] });
+
 const backup = z
   .strictObject({
     format: z
@@ -136,6 +171,7 @@ const backup = z
       ),
     retention: retention.optional(),
     schedule: schedules.optional(),
+    hold: hold.optional(),
     compression: z
       .int()
       .min(0)
@@ -208,6 +244,27 @@ const restore = z
   })
   .describe("What Discord may restore, and where to. See [restore.md](restore.md).")
   .meta({ examples: [{ folder: "/srv/restored" }] });
+const address = z
+  .string()
+  .regex(
+    /^(?!0\.0\.0\.0$)(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45})$/,
+    "an IP address or a host name that can be connected to",
+  );
+
+const console = z
+  .strictObject({
+    dialect: z.enum(CONSOLE_DIALECTS).optional().describe("How the console is spoken to. Default: the profile's."),
+    address: address.optional().describe("Where the console listens. Default: the server's `address`."),
+    port: portNumber.optional().describe("Its TCP port. Default: the profile's."),
+    password: z.string().min(1).max(500).optional().describe(
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: the syntax of the config itself.
+      "Its password. Better `${secret:NAME}`, a variable of the environment, or `password_file`.",
+    ),
+    password_file: secretFile.optional(),
+  })
+  .refine((it) => it.password === undefined || it.password_file === undefined, "give password or password_file, not both")
+  .describe("The console that the server opens on the network, for commands of the agent. See [consoles.md](consoles.md).")
+  .meta({ examples: [{ password: `\${secret:RCON}` }] });
 
 const server = z
   .strictObject({
@@ -231,19 +288,13 @@ const server = z
     folder: path
       .describe("Absolute path of the server's folder; the profile of the game says which one that is. Nothing outside of it is read.")
       .meta({ examples: ["/srv/ark"] }),
-    address: z
-      .string()
-      .regex(
-        /^(?!0\.0\.0\.0$)(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45})$/,
-        "an IP address or a host name that can be connected to",
-      )
-      .default(ADDRESS_DEFAULT)
-      .describe("Where the game listens, for looking at its ports and for queries."),
+    address: address.default(ADDRESS_DEFAULT).describe("Where the game listens, for looking at its ports and for queries."),
     ports: ports.optional(),
     process: process.optional(),
     query: query.optional(),
     restore: restore.optional(),
     control: control.optional(),
+    console: console.optional(),
     backup,
   })
   .describe("One game server.");

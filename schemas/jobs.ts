@@ -20,6 +20,10 @@ export type TornFile = z.infer<typeof tornFile>;
 /** At most so many torn files are named in a result; the manifest has them all. */
 export const TORN_FILES_NAMED_MAX = 20;
 
+/** What speaks for a backup's consistency, or against it: so many short texts at most, and characters of each. */
+export const EVIDENCE_MAX = 10;
+export const EVIDENCE_TEXT_MAX = 200;
+
 // Payloads
 
 export const backupPayload = z.object({ server: serverId, note: z.optional(text(200)) });
@@ -51,6 +55,8 @@ const backupFacts = {
   startedAt: instant,
   durationMs: count,
   consistency,
+  /** In words, what the consistency rests on. */
+  evidence: z.optional(z.array(text(EVIDENCE_TEXT_MAX)).check(z.maxLength(EVIDENCE_MAX))),
   torn: z.array(tornFile).check(z.maxLength(TORN_FILES_NAMED_MAX)),
   tornCount: count,
   /** Archives or snapshots that retention on the host removed after this success. */

@@ -50,6 +50,8 @@ export type ManifestEntry = z.infer<typeof manifestEntry>;
 export const manifestFooter = z.object({
   type: z.literal("footer"),
   consistency,
+  /** In words, what the consistency rests on. */
+  evidence: z.array(z.string()).optional(),
   files: z.int().nonnegative(),
   directories: z.int().nonnegative(),
   symlinks: z.int().nonnegative(),

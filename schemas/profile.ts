@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { GLOB_LENGTH_MAX, GLOB_RULES } from "./globs.ts";
+import { CONSOLE_DIALECTS, commandStep, logStep, STEPS_MAX } from "./hold.ts";
 
 /**
  * A game profile, `games/ID.yaml`: what ReconSync knows of a game, as data. Every fact names where it comes from (`sources`), or says
@@ -68,6 +69,10 @@ const processName = z
   })
   .describe("How the server's process is called.");
 
+const holdSteps = z
+  .array(z.union([z.strictObject({ ...commandStep, ...origin }), z.strictObject({ ...logStep, ...origin })]))
+  .max(STEPS_MAX);
+
 export const gameProfile = z
   .strictObject({
     id: z
@@ -135,6 +140,21 @@ export const gameProfile = z
       })
       .optional()
       .describe("How to ask the server for its players. Left out when the game cannot be asked on its own host."),
+    console: z
+      .strictObject({
+        dialect: z.enum(CONSOLE_DIALECTS).describe("How its console is spoken to over the network."),
+        port: portNumber.optional().describe("Default port, when the game has one."),
+        ...origin,
+      })
+      .optional()
+      .describe("The console that the server opens on the network. Left out when it has none that ReconSync speaks."),
+    hold: z
+      .strictObject({
+        before: holdSteps.min(1).describe("What makes the server write its world and hold further saves, in this order."),
+        after: holdSteps.describe("What lets it save again after the copy, in this order. Empty when nothing was held."),
+      })
+      .optional()
+      .describe("How saves are held around a backup. Left out when the game has no way."),
   })
   .superRefine((profile, context) => {
     const known = new Set(profile.sources.map((it) => it.key));
@@ -164,7 +184,9 @@ export interface Origin {
 export type FactPath = (string | number)[];
 
 /** Every fact of a profile with its path in the file. */
-export function facts(profile: Pick<GameProfile, "folder" | "backup" | "ports" | "process" | "players" | "query">): [FactPath, Origin][] {
+export function facts(
+  profile: Pick<GameProfile, "folder" | "backup" | "ports" | "process" | "players" | "query" | "console" | "hold">,
+): [FactPath, Origin][] {
   const all: [FactPath, Origin | undefined][] = [
     [["folder"], profile.folder],
     ...profile.backup.include.map((it, index): [FactPath, Origin] => [["backup", "include", index], it]),
@@ -175,6 +197,10 @@ export function facts(profile: Pick<GameProfile, "folder" | "backup" | "ports" |
     [["process", "windows"], profile.process?.windows],
     ...(profile.players ?? []).map((it, index): [FactPath, Origin] => [["players", index], it]),
     [["query"], profile.query],
+    [["console"], profile.console],
+    ...(["before", "after"] as const).flatMap((list) =>
+      (profile.hold?.[list] ?? []).map((it, index): [FactPath, Origin] => [["hold", list, index], it]),
+    ),
   ];
   return all.filter((it): it is [FactPath, Origin] => it[1] !== undefined);
 }

@@ -2,6 +2,7 @@ import type { BackupResult, JobId, LeaseId, Progress } from "../../schemas/index
 import type { Clock } from "../clock.ts";
 import type { ServerConfig } from "../config/host-config.ts";
 import type { Logger } from "../logger.ts";
+import type { HeldSaves } from "./saves.ts";
 
 /** Everything that one backup needs from outside. */
 export interface BackupRequest {
@@ -11,6 +12,8 @@ export interface BackupRequest {
   purpose?: "safety";
   /** The job that asked for it; absent when made by hand. */
   job?: { id: JobId; lease: LeaseId };
+  /** Saves of the game that are held for this backup; absent when they are not. */
+  saves?: HeldSaves;
   /** Called as often as there is news; the receiver decides how often to pass it on. */
   report: (progress: Progress) => void;
   /** Aborting stops the backup; what it wrote so far is removed, or kept for the next one. */

@@ -66,6 +66,14 @@ export async function openFile(location: string, context: Pick<ReadContext, "clo
   }
 }
 
+/**
+ * Whether all is well with a file of which the server said that its first `length` bytes are complete: they were read, and it has not become
+ * shorter. What is appended meanwhile, and when, tells nothing.
+ */
+export function lengthHolds(length: number, bytesRead: number, after: BigIntStats): boolean {
+  return bytesRead === length && after.size >= BigInt(length);
+}
+
 /** True when nothing tells that a file was touched between two looks at it. */
 export function unchanged(before: BigIntStats, after: BigIntStats): boolean {
   return before.size === after.size && before.mtimeNs === after.mtimeNs && before.ctimeNs === after.ctimeNs && before.ino === after.ino;
@@ -93,11 +101,11 @@ export interface StreamedFile {
   close(): Promise<void>;
 }
 
-/** Opens a large file to be streamed. Errors of opening come through. */
-export async function streamLarge(location: string, context: ReadContext): Promise<StreamedFile> {
+/** Opens a large file to be streamed, up to `length` bytes when that is given. Errors of opening come through. */
+export async function streamLarge(location: string, context: ReadContext, length?: number): Promise<StreamedFile> {
   const file = await openFile(location, context);
   try {
-    return new LargeFile(file, location, await settledStats(file, context), context);
+    return new LargeFile(file, location, { stats: await settledStats(file, context), length }, context);
   } catch (error) {
     await file.close();
     throw error;
@@ -109,14 +117,17 @@ class LargeFile implements StreamedFile {
   readonly #file: FileHandle;
   readonly #location: string;
   readonly #context: ReadContext;
+  readonly #length: number | undefined;
   readonly #hash = createHash("sha256");
   #bytes = 0;
   #ended = false;
   #torn: "changed" | "unreadable" | undefined = "changed";
 
-  constructor(file: FileHandle, location: string, stats: BigIntStats, context: ReadContext) {
+  constructor(file: FileHandle, location: string, { stats, length }: { stats: BigIntStats; length?: number }, context: ReadContext) {
     this.#file = file;
     this.#location = location;
+    this.#length = length;
+    if (length !== undefined && stats.size > BigInt(length)) stats.size = BigInt(length);
     this.stats = stats;
     this.#context = context;
   }
@@ -162,7 +173,11 @@ class LargeFile implements StreamedFile {
     this.#ended = true;
     try {
       const after = await this.#file.stat({ bigint: true });
-      if (this.#bytes === Number(this.stats.size) && unchanged(this.stats, after)) this.#torn = undefined;
+      const whole =
+        this.#length === undefined
+          ? this.#bytes === Number(this.stats.size) && unchanged(this.stats, after)
+          : lengthHolds(this.#length, this.#bytes, after);
+      if (whole) this.#torn = undefined;
     } catch (error) {
       this.#breakOff(error);
     }

@@ -5,7 +5,7 @@ import type { ZipTally } from "./zip-tally.ts";
 
 /** A backup that is complete and durable in its store. */
 export interface Finished {
-  run: Pick<ZipTally, "files" | "sourceBytes" | "torn" | "warnings" | "consistency">;
+  run: Pick<ZipTally, "files" | "sourceBytes" | "torn" | "warnings" | "consistency" | "evidence">;
   archive: { bytes: number; sha256: string };
   name: string;
   /** Milliseconds since the epoch. */
@@ -47,11 +47,12 @@ export async function resultOf({ server, store, clock, note, purpose, log }: Arc
     durationMs: Math.max(0, Math.round(clock.now() - startedAt)),
     sha256: archive.sha256,
     consistency: run.consistency(),
+    evidence: run.evidence(),
     torn: run.torn.named,
     tornCount: run.torn.count,
     pruned: pruned.slice(0, PRUNED_MAX),
     note: note?.slice(0, NOTE_MAX),
     purpose,
-    warnings,
+    warnings: warnings.slice(0, WARNINGS_MAX),
   };
 }

@@ -5,6 +5,7 @@ import type { ServerConfig } from "../config/host-config.ts";
 import { AgentError, EXIT } from "../errors.ts";
 import { errorCode } from "./error-code.ts";
 import { createFilter, type PathFilter } from "./globs.ts";
+import { type FileLengths, withLengths } from "./lengths.ts";
 import { isOurs } from "./ours.ts";
 import type { ArchiveStore } from "./stores/store.ts";
 
@@ -23,7 +24,7 @@ interface Located {
 }
 
 export type WalkEntry =
-  | ({ type: "file"; bytes: number } & Located)
+  | ({ type: "file"; bytes: number /** So many bytes of it are complete, says the server. */; length?: number } & Located)
   | ({ type: "directory" } & Located)
   | ({ type: "symlink"; target: string } & Located)
   | MissingEntry;
@@ -40,6 +41,8 @@ export interface WalkOptions {
   /** Its folder is left out, wherever it lies. */
   store?: Pick<ArchiveStore, "folder">;
   signal?: AbortSignal;
+  /** What the server said of its files. */
+  lengths?: FileLengths;
   platform?: NodeJS.Platform;
 }
 
@@ -54,6 +57,7 @@ interface Walk {
   filter: PathFilter;
   platform: NodeJS.Platform;
   signal: AbortSignal | undefined;
+  lengths: FileLengths | undefined;
   /** The folder that archives are written to. */
   destination: { real: string; dev: bigint; ino: bigint } | undefined;
 }
@@ -75,8 +79,9 @@ export async function* walk(server: WalkedServer, options: WalkOptions = {}): As
       { exitCode: EXIT.badConfig },
     );
   }
-  const filter = createFilter(server.backup, { ignoreCase: platform === "win32" });
-  yield* walkFolder({ filter, platform, signal: options.signal, destination }, root.real, "", root.names, false);
+  const { lengths } = options;
+  const filter = withLengths(createFilter(server.backup, { ignoreCase: platform === "win32" }), lengths);
+  yield* walkFolder({ filter, platform, signal: options.signal, lengths, destination }, root.real, "", root.names, false);
 }
 
 async function* walkFolder(run: Walk, location: string, path: string, names: Buffer[], inherited: boolean): AsyncGenerator<WalkEntry> {
@@ -120,20 +125,24 @@ async function inspect(run: Walk, folder: string, folderPath: string, rawName: B
     const stats = await lstat(location, { bigint: true });
     if (stats.isDirectory() && run.destination !== undefined && isDestination(run.destination, location, stats)) return null;
     if (!included && !stats.isDirectory()) return null;
-    return { entry: await classify(run.platform, path, location, stats), included };
+    return { entry: await classify(run, path, location, stats), included };
   } catch (error) {
     return included ? { entry: missing(path, error), included } : null;
   }
 }
 
-async function classify(platform: NodeJS.Platform, path: string, location: string, stats: BigIntStats): Promise<WalkEntry> {
+async function classify({ platform, lengths }: Walk, path: string, location: string, stats: BigIntStats): Promise<WalkEntry> {
   const located = (kind: keyof typeof WINDOWS_MODE): Located => ({
     path,
     location,
     mtime: Number(stats.mtimeMs),
     mode: platform === "win32" ? WINDOWS_MODE[kind] : Number(stats.mode) & PERMISSION_BITS,
   });
-  if (stats.isFile()) return { type: "file", bytes: Number(stats.size), ...located("file") };
+  if (stats.isFile()) {
+    const length = lengths?.of(path);
+    const bytes = Math.min(Number(stats.size), length ?? Number.POSITIVE_INFINITY);
+    return { type: "file", bytes, ...(length !== undefined && { length }), ...located("file") };
+  }
   if (stats.isDirectory()) return { type: "directory", ...located("directory") };
   if (stats.isSymbolicLink()) {
     const target = await readlink(location, { encoding: "buffer" });

@@ -133,7 +133,8 @@ async function fill(request: ArchiveRequest, { onRead }: ZipEngineOptions, begun
     const packer = new ZipPacker(zip, pool, { level: server.backup.compression, onRead });
     const context: ReadContext = { clock, signal, onRead, onBytes: (bytes) => meter.addBytes(bytes) };
     const run = new ZipRun({ zip, packer, manifest, meter, context });
-    await run.addAll(server, store);
+    await run.addAll(server, store, request.saves?.lengths);
+    run.tally.saves = await request.saves?.readAll();
     if (run.tally.isEmpty()) throw nothingToBackUp(server);
     if (store.type === "r2") meter.phase("uploading");
     return { run: run.tally, archive: await zip.finish() };

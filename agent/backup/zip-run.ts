@@ -1,5 +1,6 @@
 import type { ManifestEntry } from "../../schemas/manifest.ts";
 import { isCompressible } from "./compressible.ts";
+import type { FileLengths } from "./lengths.ts";
 import type { ManifestWriter } from "./manifest.ts";
 import type { ProgressMeter } from "./progress.ts";
 import { type ReadContext, SMALL_FILE_BYTES, streamLarge } from "./read-file.ts";
@@ -48,9 +49,9 @@ export class ZipRun {
     this.#parts = parts;
   }
 
-  async addAll(server: WalkedServer, store: Pick<ArchiveStore, "folder">): Promise<void> {
+  async addAll(server: WalkedServer, store: Pick<ArchiveStore, "folder">, lengths?: FileLengths): Promise<void> {
     const { packer, context } = this.#parts;
-    for await (const entry of walk(server, { store, signal: context.signal })) await this.#add(entry);
+    for await (const entry of walk(server, { store, signal: context.signal, lengths })) await this.#add(entry);
     await this.#sendBatch();
     await packer.drain();
     for (const entry of this.#grown) await this.#addLarge(entry);
@@ -131,10 +132,10 @@ export class ZipRun {
   }
 
   /** Streams a file into the archive; `settle` gets the copy when all of it is there. Answers what is wrong when it cannot be opened. */
-  async #stream({ path, location, mode }: FileEntry, settle: (copy: Copy) => Promise<void>): Promise<MissingEntry | undefined> {
+  async #stream({ path, location, mode, length }: FileEntry, settle: (copy: Copy) => Promise<void>): Promise<MissingEntry | undefined> {
     const { packer, context } = this.#parts;
     context.signal.throwIfAborted();
-    const file = await this.#attempt(path, () => streamLarge(location, context));
+    const file = await this.#attempt(path, () => streamLarge(location, context, length));
     if ("type" in file) return file;
     const mtime = Number(file.stats.mtimeMs);
     const stream = { read: (memory: Buffer) => file.read(memory), sizeMax: Number(file.stats.size), store: !isCompressible(path) };
@@ -171,7 +172,8 @@ function itemsOf(entry: WalkEntry): BatchItem[] {
   const { path, mtime, mode } = entry;
   if (entry.type === "directory") return [{ type: "directory", path, mtime, mode }];
   if (entry.type === "symlink") return [{ type: "symlink", path, mtime, mode, target: entry.target }];
-  return [{ type: "file", path, mtime, mode, location: entry.location, store: !isCompressible(path) }];
+  const { location, length } = entry;
+  return [{ type: "file", path, mtime, mode, location, store: !isCompressible(path), ...(length !== undefined && { length }) }];
 }
 
 function fits(path: string): boolean {

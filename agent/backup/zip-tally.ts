@@ -1,6 +1,7 @@
 import type { Consistency, TornFile } from "../../schemas/index.ts";
 import { TORN_FILES_NAMED_MAX } from "../../schemas/index.ts";
 import type { ManifestEntry, ManifestFooter } from "../../schemas/manifest.ts";
+import { consistencyOf, evidenceOf, type SavesEvidence } from "./saves.ts";
 import type { MissingEntry } from "./walk.ts";
 
 /** Paths are told in results up to this length (`tornFile` in schemas/jobs.ts), in characters. */
@@ -15,6 +16,8 @@ const count = (number: number, one: string, many: string) => `${number} ${number
 export class ZipTally {
   readonly #named: TornFile[] = [];
   readonly #counts = { files: 0, directories: 0, symlinks: 0, missing: 0, torn: 0, sourceBytes: 0 };
+  /** How saves were held meanwhile; known once all is read. */
+  saves: SavesEvidence | undefined;
   #tornOrGone = 0;
   #special = 0;
   #unreadable = 0;
@@ -38,7 +41,12 @@ export class ZipTally {
   }
 
   consistency(): Consistency {
-    return this.#tornOrGone === 0 ? "stable" : "torn";
+    return consistencyOf(this.#tornOrGone, this.saves);
+  }
+
+  /** What the consistency rests on, in words. */
+  evidence(): string[] {
+    return evidenceOf(this.#tornOrGone, this.saves);
   }
 
   get files(): number {
@@ -56,7 +64,7 @@ export class ZipTally {
 
   /** What people should know although the backup succeeded, in words. */
   warnings(): string[] {
-    const warnings: string[] = [];
+    const warnings: string[] = [...(this.saves?.warnings ?? [])];
     if (this.#unreadable > 0) {
       warnings.push(
         `${count(this.#unreadable, "file or folder", "files or folders")} could not be read and so not be backed up; the first: ${this.#firstUnreadable}.`,
@@ -72,7 +80,7 @@ export class ZipTally {
 
   footer(archive: { bytes: number; sha256: string }, durationMs: number): ManifestFooter {
     const counts = { ...this.#counts, archiveBytes: archive.bytes, sha256: archive.sha256, durationMs };
-    return { type: "footer", consistency: this.consistency(), ...counts };
+    return { type: "footer", consistency: this.consistency(), evidence: this.evidence(), ...counts };
   }
 
   #missing(entry: MissingEntry): void {

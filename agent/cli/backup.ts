@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { type BackupResult, backupName } from "../../schemas/index.ts";
+import { type BackupResult, backupName, type Progress } from "../../schemas/index.ts";
 import { systemClock } from "../clock.ts";
 import { formatBytes } from "../config/check-text.ts";
 import type { HostConfig, ServerConfig } from "../config/host-config.ts";
@@ -10,7 +10,7 @@ import { Outbox } from "../control-plane/outbox.ts";
 import { WorkerClient } from "../control-plane/worker-client.ts";
 import { AgentError, EXIT } from "../errors.ts";
 import { createHost } from "../host.ts";
-import { lockOrRefuse } from "../jobs/backup.ts";
+import { backUp, lockOrRefuse } from "../jobs/backup.ts";
 import { type Host, serverOf } from "../jobs/host.ts";
 import type { Logger } from "../logger.ts";
 import type { AgentState } from "../state/state.ts";
@@ -77,19 +77,16 @@ function withTarget(config: HostConfig, to: string | undefined): HostConfig {
 }
 
 async function makeBackup(host: Host, server: ServerConfig, { note }: BackupOptions, log: Logger, io: Io): Promise<BackupResult> {
+  // What an earlier backup left held, of this server or another, does not wait for the daemon.
+  await host.saves.releaseLeft(new AbortController().signal);
   const lock = lockOrRefuse(host, server.id);
   const view = new ProgressView(io.err, () => systemClock.now());
   try {
     return await untilStopped(
-      (signal) =>
-        host.engineOf(server).backup({
-          server,
-          note,
-          report: (progress) => view.show(progress),
-          signal,
-          clock: systemClock,
-          log,
-        }),
+      (signal) => {
+        const report = (progress: Progress) => view.show(progress);
+        return backUp(server, { note }, { host, report, signal, interrupted: false, clock: systemClock, log });
+      },
       () => printLine(io.err, "\nstopping; what was written so far is removed"),
     );
   } catch (error) {
@@ -160,6 +157,7 @@ function tell(result: BackupResult, reported: Reported, io: Io): void {
   printLine(io.out, `${name}: ${countText(files, "file")}, ${sizesText(result)}, ${durationText(durationMs)}`);
   printLine(io.out, `place: ${place}`);
   printLine(io.out, `consistency: ${consistency} (${CONSISTENCY[consistency]})`);
+  for (const text of result.evidence ?? []) printLine(io.out, `  ${text}`);
   for (const { path, reason } of torn) printLine(io.out, `  ${reason}: ${path}`);
   if (tornCount > torn.length) printLine(io.out, `  and ${tornCount - torn.length} more`);
   if (pruned.length > 0) printLine(io.out, `removed by retention: ${pruned.join(", ")}`);

@@ -118,6 +118,7 @@ describe("reconsync backup", () => {
     expect(told.code).toBe(0);
     expect(told.out).toContain(`place: ${backups}`);
     expect(told.out).toContain("consistency: stable");
+    expect(told.out).toMatch(/\n {2}saves were not held: .*\n {2}no file changed while it was read\n/);
     expect(await readdir(backups)).toHaveLength(2);
   });
 

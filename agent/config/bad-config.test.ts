@@ -30,7 +30,7 @@ servers:
       '2:7 log.levl: no such key. Did you mean "level"?',
       '2:27 log.format: use auto, human or json. Did you mean "json"?',
       "4:9 servers[0].id: use 1 to 32 of a-z, 0-9 and -, not starting or ending with -",
-      '5:11 servers[0].game: no profile is called "minecraft". Did you mean "minecraft-java"? There are: 7dtd, ark, ark-ascended, factorio, minecraft-java, rust, valheim',
+      '5:11 servers[0].game: no profile is called "minecraft". Did you mean "minecraft-java"? There are: 7dtd, ark, ark-ascended, factorio, minecraft-bedrock, minecraft-java, openttd, rust, valheim',
       "6:13 servers[0].folder: must be an absolute path, such as /srv/island.",
       '7:13 servers[0].query.tpe: no such key. Did you mean "type"?',
       "8:28 servers[0].backup.store.type: use local, r2 or url.",

@@ -2,9 +2,10 @@ import { execFile } from "node:child_process";
 import { truncate, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { gameProfile } from "../../schemas/profile.ts";
 import { systemClock } from "../clock.ts";
+import { RconServer } from "../console/testing/rcon-server.ts";
 import { EXIT } from "../errors.ts";
 import { diskOf } from "../monitor/disk.ts";
 import type { ProcessTable } from "../monitor/process-table.ts";
@@ -192,4 +193,39 @@ test.each([
   [5e18, "5000 PB"],
 ])("%d bytes read %s", (bytes, text) => {
   expect(formatBytes(bytes)).toBe(text);
+});
+
+describe("the console of a server", () => {
+  const profile = gameProfile.parse({
+    ...testServer({}).profile,
+    sources: [{ key: "own", text: "own" }],
+    folder: { hint: "x", sources: ["own"] },
+    backup: { include: [{ globs: ["**"], sources: ["own"] }], exclude: [] },
+    ports: { game: { port: 1000, protocol: "tcp", sources: ["own"] } },
+    process: undefined,
+    query: undefined,
+    hold: { before: [{ command: "save", sources: ["own"] }], after: [] },
+  });
+
+  const checked = async (given: Partial<ServerConfig>) =>
+    (await check(testServer({ folder: await world(), profile, ...given }))).servers[0]?.findings ?? [];
+
+  test("is tried with its password, and nothing is sent to it", async () => {
+    const console = await RconServer.start({ password: "right", kind: "source", run: () => "" });
+    onTestFinished(() => console.stop());
+    const target = (password: string) =>
+      ({ dialect: "source-rcon", address: "127.0.0.1", port: console.port, password: new Secret(password) }) as const;
+    expect((await checked({ console: target("right") })).map(({ code }) => code)).not.toContain("console-login-refused");
+    expect(await checked({ console: target("wrong") })).toContainEqual({
+      level: "warning",
+      code: "console-login-refused",
+      message: expect.stringContaining("Saves cannot be held now: the console at 127.0.0.1"),
+    });
+    expect(console.commands).toEqual([]);
+    expect(console.logins).toBe(2);
+  });
+
+  test("is spoken of when there could be one", async () => {
+    expect((await checked({})).map(({ code }) => code)).toContain("no-console");
+  });
 });

@@ -2,6 +2,7 @@ import type { ServerStatus } from "../../schemas/index.ts";
 import { facts } from "../../schemas/profile.ts";
 import { type ScanResult, scan } from "../backup/walk.ts";
 import type { Clock } from "../clock.ts";
+import { openConsole } from "../console/client.ts";
 import { controlOf } from "../control/control.ts";
 import { AgentError, EXIT, type ExitCode } from "../errors.ts";
 import { bounded, reason } from "../monitor/bounded.ts";
@@ -56,6 +57,8 @@ export interface CheckOptions {
   signal?: AbortSignal;
 }
 
+/** A console that does not let the agent in within this is not waited for, in milliseconds. */
+const CONSOLE_TIMEOUT_MS = 5000;
 /** A look at a volume that takes longer is given up. */
 const DISK_TIMEOUT_MS = 5000;
 
@@ -79,6 +82,7 @@ async function checkServer(server: ServerConfig, config: HostConfig, options: Ch
     const disk = await checkDestination(server, store.folder, backup, findings);
     Object.assign(destination, { folder: store.folder, ...(disk && { freeBytes: disk.freeBytes, totalBytes: disk.totalBytes }) });
   }
+  await checkConsole(server, options, findings);
   await checkFacts(server, config, findings);
   const control = await checkControl(server, findings, options);
   return {
@@ -154,6 +158,25 @@ async function checkDestination(
     findings.push({ level: "warning", code: "destination-same-volume", message });
   }
   return disk;
+}
+
+/** Logs in, and sends nothing. A server that is stopped is no mistake of the config. */
+async function checkConsole(server: ServerConfig, { clock, signal }: CheckOptions, findings: Finding[]): Promise<void> {
+  if (server.console === undefined) {
+    if (server.profile.hold === undefined || server.backup.hold !== undefined) return;
+    const message = `Saves of ${server.profile.name} are not held while files are copied: that needs a console. See consoles.md.`;
+    findings.push({ level: "note", code: "no-console", message });
+    return;
+  }
+  const console = openConsole(server.console, clock);
+  try {
+    await console.connect({ timeoutMs: CONSOLE_TIMEOUT_MS, ...(signal && { signal }) });
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    findings.push({ level: "warning", code: error.code, message: `Saves cannot be held now: ${error.message}.` });
+  } finally {
+    await console.close();
+  }
 }
 
 async function checkFacts(server: ServerConfig, config: HostConfig, findings: Finding[]): Promise<void> {

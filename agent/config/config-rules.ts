@@ -40,6 +40,7 @@ export async function checkRules(source: YamlSource, profiles: ProfileFolder, pl
       ["process", "pid_file"],
       ["query", "password_file"],
       ["restore", "folder"],
+      ["console", "password_file"],
     ])
       requireAbsolute(source, at(...path), platform);
     const folder = requireAbsolute(source, at("folder"), platform);

@@ -37,6 +37,44 @@ interface Layout {
 
 const LAYOUTS: Layout[] = [
   {
+    game: "minecraft-bedrock",
+    layout: "a world with packs on Linux",
+    platform: "linux",
+    kept: [
+      "server.properties",
+      "allowlist.json",
+      "permissions.json",
+      "worlds/Bedrock level/level.dat",
+      "worlds/Bedrock level/db/000005.ldb",
+      "worlds/Bedrock level/db/CURRENT",
+      "worlds/Bedrock level/world_behavior_packs.json",
+      "behavior_packs/mine/manifest.json",
+      "development_resource_packs/mine/manifest.json",
+    ],
+    left: ["bedrock_server", "bedrock_server_how_to.html", "behavior_packs/vanilla_1.20/manifest.json", "definitions/biomes/a.json"],
+  },
+  {
+    game: "minecraft-bedrock",
+    layout: "a world on Windows",
+    platform: "win32",
+    kept: ["server.properties", "worlds/My World/db/MANIFEST-000004", "resource_packs/mine/manifest.json"],
+    left: ["bedrock_server.exe", "resource_packs/vanilla/manifest.json", "resource_packs/Chemistry/manifest.json"],
+  },
+  {
+    game: "openttd",
+    layout: "the folder in Documents",
+    platform: "win32",
+    kept: ["openttd.cfg", "save/reconsync.sav", "scenario/mine.scn"],
+    left: ["content_download/newgrf/a.tar", "Screenshot/a.png", "crash.dmp"],
+  },
+  {
+    game: "openttd",
+    layout: "a server with a folder of its own",
+    platform: "linux",
+    kept: ["openttd.cfg", "save/reconsync.sav", "save/autosave/autosave0.sav", "newgrf/trains.grf", "ai/mine/main.nut"],
+    left: ["content_download/ai/a.tar", "screenshot/a.png", "crash.log", "crash-1.sav"],
+  },
+  {
     game: "minecraft-java",
     layout: "Paper with three worlds, one of an own name",
     platform: "linux",
@@ -244,7 +282,17 @@ describe("the shipped profiles", () => {
     const { loadProfiles } = await import("./profiles.ts");
     const { profiles, problems } = await loadProfiles(GAMES);
     expect(problems).toEqual([]);
-    expect([...profiles.keys()].sort()).toEqual(["7dtd", "ark", "ark-ascended", "factorio", "minecraft-java", "rust", "valheim"]);
+    expect([...profiles.keys()].sort()).toEqual([
+      "7dtd",
+      "ark",
+      "ark-ascended",
+      "factorio",
+      "minecraft-bedrock",
+      "minecraft-java",
+      "openttd",
+      "rust",
+      "valheim",
+    ]);
     for (const id of profiles.keys()) {
       expect(new Set(LAYOUTS.filter((it) => it.game === id).map((it) => it.platform)), id).toEqual(new Set(["linux", "win32"]));
     }

@@ -1,4 +1,6 @@
+import type { HoldStep } from "../../schemas/hold.ts";
 import type { GameProfile } from "../../schemas/profile.ts";
+import type { ConsoleTarget } from "../console/console.ts";
 import type { Secret } from "./secret.ts";
 
 /** What `config.yaml` and the profiles come to once they are read: nothing here needs to be looked up, defaulted or expanded again. */
@@ -49,6 +51,8 @@ export interface ServerConfig {
   restore?: { inPlace: boolean; folder?: string };
   /** How it may be stopped and started; absent: it may not. */
   control?: ControlConfig;
+  /** How the agent may speak to the server's console; not at all when absent. */
+  console?: ConsoleTarget;
   backup: BackupConfig;
 }
 
@@ -112,8 +116,20 @@ export interface BackupConfig {
   lowPriority: boolean;
   retention: { keepLast: number; keepDays?: number };
   schedules: ScheduleConfig[];
+  /** How saves are held while files are copied; not at all when absent. */
+  hold?: HoldConfig;
   /** Of deflate, 0 to 9, or of zstd, 1 or 3. */
   compression: number;
+}
+
+/** Steps in the order in which they are carried out. */
+export interface HoldConfig {
+  before: HoldStep[];
+  after: HoldStep[];
+  /** Without held saves there is no backup. */
+  required: boolean;
+  /** Saves are held no longer, in milliseconds. */
+  maxMs: number;
 }
 
 /** When backups are made by themselves. Durations in milliseconds. */

@@ -10,6 +10,7 @@ import type { GameProfile } from "../../schemas/profile.ts";
 import { isQueryType } from "../monitor/query-types.ts";
 import { ConfigError, type ConfigProblem } from "./config-error.ts";
 import { checkRules } from "./config-rules.ts";
+import { resolveConsole, resolveHold } from "./console-config.ts";
 import { controlFolder, resolveControl } from "./control-config.ts";
 import { expandText } from "./expand.ts";
 import type { BackupConfig, HostConfig, ServerConfig, StoreConfig } from "./host-config.ts";
@@ -132,7 +133,7 @@ async function withOwnProfiles(
   return { profiles: new Map([...shipped.profiles, ...own.profiles]), broken, problems: [...shipped.problems, ...own.problems] };
 }
 
-interface Place {
+export interface Place {
   source: YamlSource;
   index: number;
   platform: NodeJS.Platform;
@@ -146,6 +147,7 @@ async function resolveServer(written: ConfigFileServer, profile: GameProfile, pl
   const control = resolveControl(written, controlFolder(place.stateFile, platform), platform);
   const process = resolveProcess(written, profile, platform, control);
   const query = await resolveQuery(written, profile, place);
+  const console = await resolveConsole(written, profile, place);
   return {
     id: written.id,
     name: written.name ?? written.id,
@@ -157,7 +159,8 @@ async function resolveServer(written: ConfigFileServer, profile: GameProfile, pl
     ...(query && { query }),
     ...(written.restore && { restore: resolveRestore(written.restore, platform) }),
     ...(control && { control }),
-    backup: resolveBackup(written, profile, platform),
+    ...(console && { console }),
+    backup: { ...resolveBackup(written, profile, platform), ...resolveHold(written, profile, console !== undefined, place) },
   };
 }
 

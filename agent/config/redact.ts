@@ -39,6 +39,7 @@ function describeServer(server: ServerConfig) {
     query: query ?? false,
     ...(restore && { restore: { in_place: restore.inPlace, folder: restore.folder } }),
     ...(server.control && { control: describeControl(server.control) }),
+    ...(server.console && { console: server.console }),
     backup: {
       format: backup.format,
       include: backup.include,
@@ -49,9 +50,16 @@ function describeServer(server: ServerConfig) {
       low_priority: backup.lowPriority,
       retention: { keep_last: backup.retention.keepLast, keep_days: backup.retention.keepDays },
       schedule: backup.schedules.map(describeSchedule),
+      hold: describeHold(backup.hold),
       compression: backup.compression,
     },
   };
+}
+
+function describeHold(hold: ServerConfig["backup"]["hold"]) {
+  if (hold === undefined) return false;
+  const { before, after, required, maxMs } = hold;
+  return { profile_steps: false, before, after, required, max_minutes: maxMs / 60_000 };
 }
 
 /** In KiB per second; undefined when there is no limit. */

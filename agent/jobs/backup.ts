@@ -37,14 +37,18 @@ export async function whileLocked<T>(id: string, context: BackupContext, work: (
   }
 }
 
-/** Makes one backup. Whoever calls it holds the server's lock. */
+/** Makes one backup, while saves of the server are held where its config knows how. Whoever calls it holds the server's lock. */
 export async function backUp(server: ServerConfig, asked: Asked, context: BackupContext): Promise<BackupResult> {
-  return (await engineFor(server, context)).backup(requestOf(server, asked, context));
+  const engine = await engineFor(server, context);
+  return context.host.saves.whileHeld(server, context, (saves) => engine.backup({ ...requestOf(server, asked, context), saves }));
 }
 
 /** The same, unless it would hold what the last backup holds: then null. */
 export async function backUpIfChanged(server: ServerConfig, asked: Asked, context: BackupContext): Promise<BackupResult | null> {
-  return (await engineFor(server, context)).backupIfChanged(requestOf(server, asked, context));
+  const engine = await engineFor(server, context);
+  return context.host.saves.whileHeld(server, context, (saves) => engine.backupIfChanged({ ...requestOf(server, asked, context), saves }), {
+    onlyIfTouched: true,
+  });
 }
 
 type Asked = Pick<BackupRequest, "note" | "job">;

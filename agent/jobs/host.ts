@@ -2,6 +2,7 @@ import type { AnnouncedSchedule, HostLoad, SchedulePayload, ServerStatus } from 
 import type { BackupEngine } from "../backup/engine.ts";
 import type { ServerConfig } from "../config/host-config.ts";
 import { AgentError } from "../errors.ts";
+import type { SaveKeeper } from "../hold/keeper.ts";
 import type { Recovered } from "../restore/recover.ts";
 import type { ServerRestores } from "../restore/server-restores.ts";
 import type { Lock } from "../state/lock.ts";
@@ -17,6 +18,8 @@ export interface Host {
   load(): Promise<HostLoad | undefined>;
   /** Undefined while somebody else backs this server up: another job, or a person by hand. */
   lockBackup(server: string): Lock | undefined;
+  /** Holds saves of servers around their backups, and releases what a backup that broke off has left. */
+  readonly saves: SaveKeeper;
   /** Pauses or resumes schedules of a server. Answers all that it has. */
   changeSchedules(change: SchedulePayload): AnnouncedSchedule[];
 }

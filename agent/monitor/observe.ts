@@ -20,6 +20,8 @@ export interface ObserveOptions {
   /** The processes of this host; by default one table for the whole agent, so that many servers cost one listing. */
   processes?: ProcessTable;
   platform?: NodeJS.Platform;
+  /** What is wrong with the server as far as somebody knows already, in words. */
+  problems?: readonly string[];
 }
 
 let sharedProcesses: ProcessTable | undefined;
@@ -29,7 +31,7 @@ let sharedProcesses: ProcessTable | undefined;
  */
 export async function observe(
   server: ServerConfig,
-  { clock, processes, platform = process.platform }: ObserveOptions,
+  { clock, processes, platform = process.platform, problems: known = [] }: ObserveOptions,
 ): Promise<ServerStatus> {
   if (!processes) sharedProcesses ??= createProcessTable({ clock });
   const table = processes ?? sharedProcesses ?? createProcessTable({ clock });
@@ -43,6 +45,7 @@ export async function observe(
   ]);
   const query = seenQuery.value?.query;
   const problems = [
+    ...known,
     ...(seenProcess.value?.problems ?? []),
     ...(seenPort.value?.problems ?? []),
     ...(seenQuery.value?.problems ?? []),

@@ -164,7 +164,6 @@ function copyIfMissing(partial: string, file: string): void {
   }
 }
 
-/** Windows has no such thing as syncing a folder. */
 function unreadable(file: string, error: unknown): AgentError {
   const why = error instanceof Error ? error.message : String(error);
   const text = `the recovery key in ${file} cannot be read (${why}), and without it no backup can be made or opened. Correct that, or put a copy of the key there`;

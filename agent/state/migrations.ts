@@ -97,4 +97,13 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX restores_job ON restores (job) WHERE job IS NOT NULL;
   `,
+  `
+  CREATE TABLE open_holds (
+    server TEXT PRIMARY KEY,
+    since INTEGER NOT NULL,
+    release_steps TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    next_at REAL NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -4,6 +4,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { Clock } from "../clock.ts";
 import { AgentError, EXIT } from "../errors.ts";
 import { BackupsTable } from "./backups-table.ts";
+import { HoldsTable } from "./holds-table.ts";
 import { IdentityTable } from "./identity-table.ts";
 import { JournalTable } from "./journal-table.ts";
 import { APPLICATION_ID, MIGRATIONS } from "./migrations.ts";
@@ -28,6 +29,7 @@ export interface AgentState {
   readonly schedules: SchedulesTable;
   readonly runs: RunsTable;
   readonly restores: RestoresTable;
+  readonly holds: HoldsTable;
   /** All of `work` is kept, or nothing. */
   transaction<T>(work: () => T): T;
   close(): void;
@@ -129,6 +131,7 @@ function connect(db: DatabaseSync, { file, warnings, clock }: { file: string; wa
     schedules: new SchedulesTable(db),
     runs: new RunsTable(db),
     restores: new RestoresTable(db),
+    holds: new HoldsTable(db),
     transaction: (work) => transaction(db, work),
     close: () => {
       if (db.isOpen) db.close();

@@ -9,6 +9,7 @@ import { systemClock } from "../clock.ts";
 import type { HostConfig, ServerConfig } from "../config/host-config.ts";
 import { enroll } from "../control-plane/enroll.ts";
 import { heartbeatOf } from "../control-plane/heartbeat.ts";
+import { type KeeperDeps, SaveKeeper } from "../hold/keeper.ts";
 import type { Host } from "../jobs/host.ts";
 import type { Logger } from "../logger.ts";
 import { backupLockFile, takeLock } from "../state/lock.ts";
@@ -129,6 +130,12 @@ export function serverStatus(server: string): ServerStatus {
   return { server, at: Date.now(), process: { state: "running" }, port: { state: "open" }, problems: [] };
 }
 
+/** Servers of these tests have no console: nothing is ever held. */
+const NOTHING_HELD: Pick<KeeperDeps, "holds" | "backups"> = {
+  holds: { open: () => {}, closed: () => {}, failed: () => {}, startAnew: () => {}, get: () => undefined, all: () => [] },
+  backups: { all: () => [] },
+};
+
 /** A host whose backups are whatever the test says. Locks are real. */
 export function testHost(
   stateFile: string,
@@ -146,6 +153,7 @@ export function testHost(
     backupIfChanged: async (request) => ((await unchanged(request.server, request.signal)) ? null : backup(request)),
     cleanUp: async (server) => void given.cleaned?.push(server),
   };
+  const lockBackup: Host["lockBackup"] = (server) => takeLock(backupLockFile(stateFile, server));
   return {
     servers,
     engineOf: () => engine,
@@ -155,7 +163,8 @@ export function testHost(
     recoverRestores: async () => [],
     observe: async ({ id }) => serverStatus(id),
     load: async () => undefined,
-    lockBackup: (server) => takeLock(backupLockFile(stateFile, server)),
+    lockBackup,
+    saves: new SaveKeeper({ ...NOTHING_HELD, servers: () => servers, lockBackup, clock: systemClock, log: memoryLogger().log }),
     changeSchedules: given.changeSchedules ?? (() => []),
   };
 }

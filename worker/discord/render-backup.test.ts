@@ -17,6 +17,20 @@ it("a snapshot tells what was new, what was reused, and where it is", () => {
   });
 });
 
+it("a backup tells what its consistency rests on, and no text of a game becomes markup", () => {
+  const evidence = ["save-off answered 'Automatic saving is now disabled'", "log said '**@everyone** [x](https://x.example)'"];
+  const { Consistency = "" } = fieldsOf({ consistency: "quiesced", evidence });
+  expect(Consistency).toContain("Quiesced: saves were held\n- save-off answered 'Automatic saving is now disabled'\n- ");
+  expect(Consistency).not.toContain("**@everyone**");
+  expect(Consistency).not.toContain("[x](https");
+});
+
+it("more evidence than a field of Discord holds is cut at a whole line", () => {
+  const { Consistency = "" } = fieldsOf({ evidence: Array.from({ length: 10 }, (_, n) => `${n} ${"x".repeat(190)}`) });
+  expect(Consistency.length).toBeLessThanOrEqual(1024);
+  expect(Consistency.split("\n").length).toBeGreaterThan(4);
+});
+
 it.each([
   ["of which all is new", { sourceBytes: 1000, newBytes: 1400 }, { New: "1.4 kB, stored as 20.0 MB", Reused: "0 B, 0 % (dedup 1 : 1)" }],
   ["of which nothing is new", { sourceBytes: 1000, newBytes: 0, bytes: 0 }, { New: "0 B, stored as 0 B", Reused: "1.0 kB, 100 %" }],

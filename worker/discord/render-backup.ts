@@ -28,6 +28,9 @@ const CONSISTENCY: Record<Consistency, string> = {
   torn: "Torn: some files changed while they were read",
 };
 
+/** Of one text that speaks for a consistency, in characters; the field has 1,024 for all. */
+const EVIDENCE_SHOWN_MAX = 180;
+
 export function cancelId(job: string): string {
   return `cancel/${job}`;
 }
@@ -157,9 +160,16 @@ export function resultFields(result: BackupResult, format: Format): NonNullable<
     { name: "Files", value: count(result.files), inline: true },
     { name: "Took", value: duration(result.durationMs), inline: true },
     { name: "Where", value: `${result.store === "r2" ? "R2" : code(result.place)}\n${name}`, inline: false },
-    { name: "Consistency", value: CONSISTENCY[result.consistency], inline: false },
+    { name: "Consistency", value: consistencyText(result), inline: false },
     { name: "Made", value: time(result.startedAt, "f"), inline: true },
   ];
+}
+
+/** The label, and what it rests on. */
+function consistencyText({ consistency, evidence = [] }: BackupResult): string {
+  const lines = [CONSISTENCY[consistency], ...evidence.map((text) => `- ${safe(text, EVIDENCE_SHOWN_MAX)}`)];
+  while (lines.join("\n").length > LIMITS.fieldValue) lines.pop();
+  return lines.join("\n");
 }
 
 function archiveFields({ bytes: stored, sourceBytes }: ArchiveBackup, format: Format): NonNullable<Embed["fields"]> {

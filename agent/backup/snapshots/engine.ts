@@ -7,6 +7,7 @@ import { type RecoveryKey, recoveryKey } from "../../recovery/key-file.ts";
 import { unlessCancelled } from "../cancelled.ts";
 import type { BackupEngine, BackupRequest } from "../engine.ts";
 import { createFilter } from "../globs.ts";
+import { withLengths } from "../lengths.ts";
 import { ProgressMeter } from "../progress.ts";
 import { type BackupProgress, type BackupSummary, backup } from "../repository/backup/run.ts";
 import type { CorruptError } from "../repository/format/corrupt.ts";
@@ -14,6 +15,7 @@ import { type OpenOptions, Repository } from "../repository/repository.ts";
 import { MirroredStore, type MirrorProblem } from "../repository/stores/mirrored.ts";
 import type { RepositoryStore } from "../repository/stores/store.ts";
 import { whoIsHere } from "../repository/who-is-here.ts";
+import type { SavesEvidence } from "../saves.ts";
 import { nothingToBackUp } from "../walk.ts";
 import { openPlace, type PlaceDeps, storeFolders } from "./place.ts";
 import { snapshotResult } from "./result.ts";
@@ -69,7 +71,7 @@ async function makeSnapshot(request: BackupRequest, deps: SnapshotDeps, onlyIfCh
     // Before the walk begins, so that a folder that is made for it now is known and left out.
     const repository = await openOrInit(store, key, { server, cacheFolder, signal, onDamaged, now: startedAt });
     await mirror.catchUp(store, signal);
-    const summary = await snapshot(request, { repository, cacheFolder, onlyIfChanged });
+    const { summary, saves } = await snapshot(request, { repository, cacheFolder, onlyIfChanged });
     await mirror.catchUp(store, signal);
     if (summary.unchanged) return null;
     const kept = await retain(repository, request, { cacheFolder });
@@ -77,8 +79,14 @@ async function makeSnapshot(request: BackupRequest, deps: SnapshotDeps, onlyIfCh
       { server: server.id, snapshot: summary.snapshot, bytes: summary.bytesAdded, consistency: summary.consistency },
       "backup written",
     );
-    const warnings = [...(key.saved ? [] : [SAVE_THE_KEY]), ...damageWarning(damage), ...mirror.warnings(), ...kept.warnings];
-    return snapshotResult(request, { summary, startedAt, durationMs: clock.now() - startedAt, pruned: kept.pruned, warnings });
+    const warnings = [
+      ...(saves?.warnings ?? []),
+      ...(key.saved ? [] : [SAVE_THE_KEY]),
+      ...damageWarning(damage),
+      ...mirror.warnings(),
+      ...kept.warnings,
+    ];
+    return snapshotResult(request, { summary, saves, startedAt, durationMs: clock.now() - startedAt, pruned: kept.pruned, warnings });
   } finally {
     await store.close();
   }
@@ -98,38 +106,45 @@ interface OpenRun {
   onlyIfChanged: boolean;
 }
 
-function snapshot({ server, note, purpose, report, signal, clock }: BackupRequest, run: OpenRun): Promise<BackupSummary> {
+async function snapshot(
+  { server, note, purpose, report, signal, clock, saves: held }: BackupRequest,
+  run: OpenRun,
+): Promise<{ summary: BackupSummary; saves: SavesEvidence | undefined }> {
   const { include, exclude, compression, lowPriority } = server.backup;
   const meter = new ProgressMeter(report, () => clock.now());
   let phase: Progress["phase"] = "scanning";
   let done = 0;
   meter.phase(phase);
-  return backup(
-    run.repository,
-    [{ path: server.folder, filter: createFilter({ include, exclude }, { ignoreCase: process.platform === "win32" }) }],
-    {
-      ...whoIsHere(),
-      tags: tagsOf(server, { note, purpose }),
-      now: () => clock.now(),
-      level: compression === 3 ? 3 : 1,
-      lowPriority,
-      cacheFolder: run.cacheFolder,
-      excludeFolders: storeFolders(server.backup),
-      onlyIfChanged: run.onlyIfChanged,
-      beforeSnapshot: ({ files }) => {
-        if (files.new + files.changed + files.unchanged === 0) throw nothingToBackUp(server);
-      },
-      report: (progress) => {
-        if (PHASES[progress.phase] !== phase) {
-          phase = PHASES[progress.phase];
-          meter.phase(phase, progress.bytesTotal);
-        }
-        meter.addBytes(Math.max(0, progress.bytesDone - done));
-        done = Math.max(done, progress.bytesDone);
-      },
-      signal,
+  const filter = createFilter({ include, exclude }, { ignoreCase: process.platform === "win32" });
+  let saves: SavesEvidence | undefined;
+  const summary = await backup(run.repository, [{ path: server.folder, filter: withLengths(filter, held?.lengths) }], {
+    ...whoIsHere(),
+    tags: tagsOf(server, { note, purpose }),
+    now: () => clock.now(),
+    level: compression === 3 ? 3 : 1,
+    lowPriority,
+    cacheFolder: run.cacheFolder,
+    excludeFolders: storeFolders(server.backup),
+    onlyIfChanged: run.onlyIfChanged,
+    lengths: held?.lengths,
+    allRead: async () => {
+      saves = await held?.readAll();
+      return saves?.quiesced === true;
     },
-  );
+    beforeSnapshot: ({ files }) => {
+      if (files.new + files.changed + files.unchanged === 0) throw nothingToBackUp(server);
+    },
+    report: (progress) => {
+      if (PHASES[progress.phase] !== phase) {
+        phase = PHASES[progress.phase];
+        meter.phase(phase, progress.bytesTotal);
+      }
+      meter.addBytes(Math.max(0, progress.bytesDone - done));
+      done = Math.max(done, progress.bytesDone);
+    },
+    signal,
+  });
+  return { summary, saves };
 }
 
 /** The server, what the snapshot is for, and what a person said of it: restic shows tags, and has no notes. */

@@ -3,6 +3,7 @@ import { type SnapshotBackup, TORN_FILES_NAMED_MAX, type TornFile } from "../../
 import type { BackupRequest } from "../engine.ts";
 import type { BackupSummary, Problem } from "../repository/backup/run.ts";
 import { NOTE_MAX, PLACE_MAX, PRUNED_MAX, WARNING_MAX, WARNINGS_MAX } from "../result.ts";
+import { evidenceOf, type SavesEvidence } from "../saves.ts";
 import { placeOf } from "./place.ts";
 
 /** As schemas/jobs.ts allows, in characters. */
@@ -27,6 +28,8 @@ const WORDS: Partial<Record<Problem["kind"], (count: number, path: string) => st
 
 export interface Made {
   summary: BackupSummary;
+  /** How saves were held meanwhile. */
+  saves?: SavesEvidence;
   startedAt: number;
   durationMs: number;
   pruned: string[];
@@ -54,6 +57,7 @@ export function snapshotResult({ server, note, purpose }: Pick<BackupRequest, "s
     startedAt,
     durationMs: Math.max(0, Math.round(durationMs)),
     consistency: torn.length > 0 ? "torn" : summary.consistency,
+    evidence: evidenceOf(torn.length, made.saves),
     torn: torn.slice(0, TORN_FILES_NAMED_MAX).map((problem) => ({
       path: pathOf(problem).slice(0, PATH_MAX),
       reason: TORN[problem.kind] ?? "changed",

@@ -14,7 +14,7 @@ import { type OnRead, readSmall, type SmallRead } from "./read-small.ts";
 export type BatchItem =
   | (ZipItem & { type: "directory" })
   | (ZipItem & { type: "symlink"; target: string })
-  | (ZipItem & { type: "file"; location: string; store: boolean });
+  | (ZipItem & { type: "file"; location: string; store: boolean /** So many bytes of it, if that is given. */; length?: number });
 
 /** What came of one item. */
 export type BatchEntry =
@@ -78,17 +78,21 @@ class BatchPacker {
     return { packed: this.#output.answer(), entries };
   }
 
-  async #file({ path, mode, location, store }: BatchItem & { type: "file" }, onRead: OnRead | undefined): Promise<BatchEntry> {
-    const read = await this.#read(location, onRead);
+  async #file({ path, mode, location, store, length }: BatchItem & { type: "file" }, onRead: OnRead | undefined): Promise<BatchEntry> {
+    const read = await this.#read(location, length, onRead);
     if (read.kind !== "content") return read;
     const { content, mtime, changed } = read;
     return this.#add({ type: "file", path, mode, mtime }, content, { store, changed });
   }
 
   /** A failure comes as a value: its code would be lost between threads. One without a code is a mistake of ours, and is thrown. */
-  async #read(location: string, onRead: OnRead | undefined): Promise<SmallRead | (BatchEntry & { kind: "failed" })> {
+  async #read(
+    location: string,
+    length: number | undefined,
+    onRead: OnRead | undefined,
+  ): Promise<SmallRead | (BatchEntry & { kind: "failed" })> {
     try {
-      return await readSmall(location, this.#content, onRead);
+      return await readSmall(location, this.#content, onRead, length);
     } catch (error) {
       const code = errorCode(error);
       if (code === undefined) throw error;

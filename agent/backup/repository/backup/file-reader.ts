@@ -1,6 +1,6 @@
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { errorCode } from "../../error-code.ts";
-import { NotAFileError, unchanged } from "../../read-file.ts";
+import { lengthHolds, NotAFileError, unchanged } from "../../read-file.ts";
 import { systemPath } from "./paths.ts";
 
 /** A file that is locked (Windows, mostly while it is being replaced) is tried so often in all. */
@@ -31,13 +31,16 @@ export const blockingClock: BlockingClock = {
 export class OpenFile {
   readonly before: BigIntStats;
   readonly #descriptor: number;
+  readonly #length: number | undefined;
   #position = 0;
 
   /**
    * Opens a file without following a symbolic link (where the platform can tell) and without waiting for the other end of a FIFO, in case it
    * became one since it was seen. Errors of the operating system come through.
+   * @param length Only so many bytes belong to it: the server said that they are complete.
    */
-  constructor(path: Uint8Array, clock: BlockingClock = blockingClock) {
+  constructor(path: Uint8Array, clock: BlockingClock = blockingClock, length?: number) {
+    this.#length = length;
     this.#descriptor = openLocked(path, clock);
     try {
       let stats = fstatSync(this.#descriptor, { bigint: true });
@@ -46,6 +49,7 @@ export class OpenFile {
         clock.sleep(TICK_MS);
         stats = fstatSync(this.#descriptor, { bigint: true });
       }
+      if (length !== undefined && stats.size > BigInt(length)) stats.size = BigInt(length);
       this.before = stats;
     } catch (error) {
       closeSync(this.#descriptor);
@@ -82,6 +86,10 @@ export class OpenFile {
   /** Looks at the file again, and says what has changed since it was opened, if anything has. */
   whatChanged(): string | undefined {
     const stats = fstatSync(this.#descriptor, { bigint: true });
+    if (this.#length !== undefined) {
+      if (lengthHolds(this.#length, this.#position, stats)) return undefined;
+      return `${this.#position} bytes could be read of the ${this.#length} that the server said are complete`;
+    }
     if (unchanged(this.before, stats) && this.#position === this.size) return undefined;
     return difference(this.before, stats, this.#position);
   }

@@ -41,6 +41,8 @@ export class Folder {
   untouched = false;
   /** Entries that the next backup has to look at again, whatever it finds: torn ones, and those that could not be read. */
   readonly distrusted = new Set<number>();
+  /** Entries of which only so many bytes are stored, as the server said. */
+  lengths: Map<number, number> | null = null;
   /** What has to happen before it is finished: its own look, its folders, its files that are read. */
   pending = 1;
   #results: (EntryContent | undefined)[] = [];

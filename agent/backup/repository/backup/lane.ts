@@ -203,5 +203,7 @@ export class Lane {
 }
 
 function requestOf(task: FileTask): FileRequest {
-  return { path: task.folder.pathOf(task.entry), bytes: task.bytes, plain: false };
+  const { folder, entry, bytes } = task;
+  const length = folder.lengths?.get(entry);
+  return { path: folder.pathOf(entry), bytes, plain: length !== undefined, ...(length !== undefined && { length }) };
 }

@@ -1,3 +1,4 @@
+import type { FileLengths } from "../../lengths.ts";
 import type { Id } from "../format/ids.ts";
 import type { Repository } from "../repository.ts";
 import type { RepositoryStore } from "../stores/store.ts";
@@ -46,6 +47,10 @@ export interface BackupOptions {
   rereadShare?: number;
   /** No snapshot is written when it would hold what its parent holds, other than times, owners and modes. */
   onlyIfChanged?: boolean;
+  /** What the server said of its files, by paths below the source. */
+  lengths?: FileLengths;
+  /** Called when every file has been read, before the last of it is stored. Answers whether the game's saves were held all the while. */
+  allRead?: () => Promise<boolean>;
   /** Called when all is stored, before the snapshot is. What it throws ends the backup without one. */
   beforeSnapshot?: (counts: Counts) => void;
   report?: (progress: BackupProgress) => void;
@@ -66,8 +71,8 @@ export interface BackupSummary extends Counts {
   packs: number;
   /** Of all blobs in the repository, as they are stored. */
   repositoryBytes: number;
-  /** `torn`: at least one file may mix two states of it. */
-  consistency: "stable" | "torn";
+  /** `torn`: at least one file may mix two states of it. `quiesced`: none does, none is missing, and saves were held. */
+  consistency: "quiesced" | "stable" | "torn";
   /** The first PROBLEMS_MAX; `problemsInAll` counts all. */
   problems: Problem[];
   problemsInAll: number;

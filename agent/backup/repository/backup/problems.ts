@@ -41,10 +41,13 @@ export class Problems {
   count = 0;
   /** Files that are stored although they changed while they were read. */
   torn = 0;
+  /** What is not in the backup although it should be. */
+  missing = 0;
 
   add(kind: Problem["kind"], path: PathBytes | string, detail: string): void {
     this.count += 1;
     if (kind === "changed") this.torn += 1;
+    if (kind === "vanished" || kind === "unreadable") this.missing += 1;
     if (this.list.length < PROBLEMS_MAX) this.list.push({ path: text(path), kind, detail });
   }
 

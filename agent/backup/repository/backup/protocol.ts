@@ -19,6 +19,8 @@ export interface FileRequest {
   bytes: number;
   /** Read it as it is, whatever it holds: it is a copy, or could not be copied. */
   plain: boolean;
+  /** Read no more bytes than this: the server said that they are complete. */
+  length?: number;
 }
 
 /** `more` goes on with the large file that the last step did not end. */

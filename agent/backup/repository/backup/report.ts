@@ -5,6 +5,7 @@ import { type FinishedPack, PackBuilder } from "../format/pack.ts";
 import type { TreeNode } from "../format/tree.ts";
 import type { BlobIndex } from "../index/blob-index.ts";
 import { rawIds } from "./contents.ts";
+import type { BackupSummary } from "./options.ts";
 import type { Problems } from "./problems.ts";
 
 /** Name of the report in a snapshot, beside the sources' top folders. */
@@ -24,10 +25,15 @@ export interface Report {
 }
 
 /** Null when there is nothing to report. */
-export function reportOf(problems: Problems, at: number, cipher: Cipher, index: BlobIndex, level: CompressionLevel): Report | null {
-  const { list, databases, count, torn } = problems;
+export function reportOf(
+  problems: Problems,
+  { consistency, at }: { consistency: BackupSummary["consistency"]; at: number },
+  { cipher, index }: { cipher: Cipher; index: BlobIndex },
+  level: CompressionLevel,
+): Report | null {
+  const { list, databases, count } = problems;
   if (count === 0 && databases.length === 0) return null;
-  const facts = { format: REPORT_FORMAT, consistency: torn > 0 ? "torn" : "stable", problems: list, problemsInAll: count, databases };
+  const facts = { format: REPORT_FORMAT, consistency, problems: list, problemsInAll: count, databases };
   const content = Buffer.from(`${JSON.stringify(facts, undefined, 2)}\n`);
   const id = hashOf(content);
   const timeNs = BigInt(at) * NS_IN_MS;

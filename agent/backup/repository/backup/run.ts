@@ -72,6 +72,8 @@ class BackupRun {
   #phase: BackupProgress["phase"] = "scanning";
   #reportedAt = Number.NEGATIVE_INFINITY;
   #released = false;
+  /** Saves of the game were held while files were read. */
+  #held = false;
 
   constructor({ store, opening }: OpeningRepository, sources: readonly BackupSource[], options: BackupOptions) {
     this.#options = options;
@@ -128,6 +130,7 @@ class BackupRun {
     stage.lanes.wake();
     await stage.lanes.ended();
     this.#signal.throwIfAborted();
+    this.#held = (await this.#options.allRead?.()) === true;
     this.#phase = "storing";
     this.#report();
     return this.#store(stage, opened);
@@ -138,7 +141,14 @@ class BackupRun {
     let ahead: Folder[] = [];
     let entries = 0;
     for (const { source, run, top } of opened) {
-      const walker = new Walker({ filter: source.filter, excluded: this.#excluded, problems: this.#problems, signal: this.#signal });
+      const { lengths } = this.#options;
+      const walker = new Walker({
+        filter: source.filter,
+        lengths,
+        excluded: this.#excluded,
+        problems: this.#problems,
+        signal: this.#signal,
+      });
       const folders = run.single ? [top] : walker.walk(top);
       for await (const folder of folders) {
         ahead.push(folder);
@@ -172,7 +182,8 @@ class BackupRun {
   /** All is read: the last packs, the index that names them, and then the snapshot. */
   async #store(stage: Stage, opened: readonly OpenedSource[]): Promise<BackupSummary> {
     const { repository, trees, lanes, sink, owners, level, fileIndex, sample } = stage;
-    const report = reportOf(this.#problems, this.#began, repository.cipher, repository.index, level);
+    const consistency = this.#consistency();
+    const report = reportOf(this.#problems, { consistency, at: this.#began }, repository, level);
     const tree = idsOf(rootTree(opened, report === null ? [] : [report.node], trees, owners))[0] ?? "";
     await lanes.flush(report?.pack ?? null);
     for (const pack of trees.takeAll()) await sink.store(pack);
@@ -181,7 +192,6 @@ class BackupRun {
     this.#options.beforeSnapshot?.(this.#counts);
     const { now } = this.#options;
     const unchanged = this.#options.onlyIfChanged === true && (await this.#holdsTheSame(stage, tree));
-    const consistency = this.#problems.torn > 0 ? "torn" : "stable";
     const bytesNew = lanes.newBytes + trees.newBytes + (report?.pack === null ? 0 : (report?.bytes ?? 0));
     const snapshot = unchanged ? (stage.parent?.id ?? "") : await this.#saveSnapshot(stage, tree, consistency, bytesNew);
     fileIndex?.setFact(stage.sampleFact, JSON.stringify(sample.next(now(), this.#counts.bytes)));
@@ -204,6 +214,12 @@ class BackupRun {
       sqlite: databases,
       ms: now() - this.#began,
     };
+  }
+
+  #consistency(): BackupSummary["consistency"] {
+    const { torn, missing } = this.#problems;
+    if (torn > 0) return "torn";
+    return this.#held && missing === 0 ? "quiesced" : "stable";
   }
 
   async #saveSnapshot(stage: Stage, tree: Id, consistency: BackupSummary["consistency"], bytesNew: number): Promise<Id> {
@@ -247,7 +263,7 @@ class BackupRun {
   async #holdsTheSame({ repository, parent }: Stage, tree: Id): Promise<boolean> {
     if (parent === null || this.#problems.count > 0) return false;
     const { tags } = await repository.readSnapshot(parent.id, this.#signal);
-    if (tags?.includes(consistencyTag("stable")) !== true) return false;
+    if (tags === undefined || !(["stable", "quiesced"] as const).some((good) => tags.includes(consistencyTag(good)))) return false;
     for await (const { kind, path } of diff(repository, parent, { tree }, this.#signal)) {
       // It tells of databases that were read then, and not again.
       if (kind !== "metadata" && path !== `/${REPORT_NAME}`) return false;

@@ -136,7 +136,7 @@ export class Session {
   /** A file that is one piece, at `at` of the window. */
   #readSmall(request: FileRequest, at: number, record: Buffer): FileAnswer {
     return reportingErrors(() => {
-      const file = new OpenFile(request.path, this.#clock);
+      const file = new OpenFile(request.path, this.#clock, request.length);
       try {
         if (file.size > this.#setup.chunkMin || at + file.size > this.#window.length) return { status: "large", bytes: file.size };
         const bytes = file.read(this.#window, at, at + file.size);
@@ -193,7 +193,7 @@ export class Session {
   }
 
   #beginLarge(request: FileRequest): number {
-    this.#large = { file: new OpenFile(request.path, this.#clock), request, database: false };
+    this.#large = { file: new OpenFile(request.path, this.#clock, request.length), request, database: false };
     this.#window = this.#chunker.buffer(WINDOW_BYTES);
     return 0;
   }

@@ -3,6 +3,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { errorCode } from "../../error-code.ts";
 import type { PathFilter } from "../../globs.ts";
 import { heap } from "../../heap.ts";
+import type { FileLengths } from "../../lengths.ts";
 import { isOurs } from "../../ours.ts";
 import { missing } from "../../walk.ts";
 import { worthTelling } from "./companions.ts";
@@ -16,6 +17,8 @@ const SLICE_ENTRIES = 256;
 
 export interface WalkOptions {
   filter?: PathFilter;
+  /** What the server said of its files. */
+  lengths?: FileLengths;
   /** `folderKey` of folders that are left out, wherever they are met. */
   excluded: ReadonlySet<string>;
   problems: Problems;
@@ -53,7 +56,8 @@ export class Walker {
   }
 
   async #look(folder: Folder): Promise<void> {
-    const { signal } = this.#options;
+    const { signal, lengths } = this.#options;
+    let entries = 0;
     const names = this.#names(folder);
     const gone: Buffer[] = [];
     for (const name of names) {
@@ -71,7 +75,15 @@ export class Walker {
       if (stats === undefined || stats === null) continue;
       if (!stats.isDirectory() && wanted === "folder") continue;
       if (stats.isDirectory() && this.#options.excluded.has(folderKey(stats))) continue;
+      const length = stats.isFile() ? lengths?.of(relativePath(folder.relative, name.toString("utf8"))) : undefined;
+      if (length !== undefined) {
+        folder.lengths ??= new Map();
+        folder.lengths.set(entries, length);
+        // As if the file had no more: what is stored is compared with what was stored before.
+        if (stats.size > BigInt(length)) stats.size = BigInt(length);
+      }
       this.#builder.add(name, stats);
+      entries += 1;
     }
     folder.listing = this.#builder.finish();
     for (const name of worthTelling(gone, folder.listing)) {
