@@ -18,6 +18,7 @@ const MARKS: Record<AuditEntry["kind"], string> = {
   schedule: "⏱",
   security: "🛡",
   repository: "📦",
+  retention: "📌",
 };
 
 /** One page of the audit log. */

@@ -12,6 +12,7 @@ import { Messages } from "./messages.ts";
 import { Notices } from "./notices.ts";
 import { RepositoryCredentials } from "./repository-credentials.ts";
 import { RepositoryFiles } from "./repository-files.ts";
+import { RetentionTable } from "./retention-table.ts";
 import { Runs } from "./runs.ts";
 import { Servers } from "./servers.ts";
 import { SettingsTable } from "./settings.ts";
@@ -36,6 +37,7 @@ export interface Tables {
   acted: Acted;
   repositoryFiles: RepositoryFiles;
   credentials: RepositoryCredentials;
+  retention: RetentionTable;
 }
 
 export function tablesOf(sql: SqlStorage): Tables {
@@ -66,5 +68,6 @@ export function tablesOf(sql: SqlStorage): Tables {
     acted: new Acted(sql),
     repositoryFiles: new RepositoryFiles(sql),
     credentials: new RepositoryCredentials(sql),
+    retention: new RetentionTable(sql),
   };
 }

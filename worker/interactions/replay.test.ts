@@ -4,13 +4,16 @@ import { COMMANDS } from "../commands/index.ts";
 import { guildOf } from "../env.ts";
 import type { Guild } from "../guild/guild.ts";
 import { answerOf, commandBody, envelope, run, signed, snowflake, worker } from "../testing/interactions.ts";
-import { serverNamed, TestAgent } from "../testing/test-agent.ts";
+import { backupResultOf, serverNamed, TestAgent } from "../testing/test-agent.ts";
 
 /** A guild with everything that a command may name: a host, a server with a schedule, a job, a grant. */
 interface Stage {
   guild: string;
   host: string;
   job: string;
+  /** One that is in the lists, and one that retention took out of them. */
+  backup: string;
+  doomed: string;
 }
 
 type Body = (stage: Stage) => Record<string, unknown>;
@@ -19,8 +22,9 @@ const ROLE = "500000000000000005";
 
 /** `/name` with options; roles among them are resolved, as Discord does. */
 function command(name: string, options: Record<string, unknown>): Body {
-  return ({ guild, job }) => {
-    const given = Object.fromEntries(Object.entries(options).map(([key, value]) => [key, value === "JOB" ? job : value]));
+  return ({ guild, job, backup, doomed }) => {
+    const ids: Record<string, string> = { JOB: job, BACKUP: backup, DOOMED: doomed };
+    const given = Object.fromEntries(Object.entries(options).map(([key, value]) => [key, ids[String(value)] ?? value]));
     const body = commandBody({ guild }, name, given) as { data: object };
     return { ...body, data: { ...body.data, resolved: { roles: { [ROLE]: {} } } } };
   };
@@ -49,6 +53,12 @@ const ACTING: Record<string, Body> = {
   "access revoke": command("access revoke", { grant: "1" }),
   "backup credentials": command("backup credentials", { server: "hills", write: true }),
   "backup credentials-revoke": command("backup credentials-revoke", { credential: "1" }),
+  "backup pin": command("backup pin", { backup: "BACKUP", note: "before the wipe" }),
+  "backup unpin": command("backup unpin", { backup: "BACKUP" }),
+  "backup tag": command("backup tag", { backup: "BACKUP", tags: "release" }),
+  "backup undelete": command("backup undelete", { server: "island", backup: "DOOMED" }),
+  "backup retention set": command("backup retention set", { server: "hills", daily: 7 }),
+  "backup retention resume": command("backup retention resume", { server: "hills" }),
   "config set": command("config set", { timezone: "Europe/Berlin", looking: "9/30" }),
   "button: backup again": button(() => "backup/hills"),
   "button: cancel": button(({ job }) => `cancel/${job}`),
@@ -122,12 +132,35 @@ async function staged(): Promise<Stage> {
     state.storage.setAlarm = async () => {};
   });
   await answerOf(
-    await worker(await signed(JSON.stringify(command("access grant", { who: ROLE, tier: "user" })({ guild, host: "", job: "" })))),
+    await worker(
+      await signed(
+        JSON.stringify(command("access grant", { who: ROLE, tier: "user" })({ guild, host: "", job: "", backup: "", doomed: "" })),
+      ),
+    ),
   );
   await run({ guild }, "backup credentials", { server: "island" });
   await run({ guild }, "backup now", { server: "island" });
   const job = await agent.takeJob();
-  return { guild, host: agent.host, job: job.id };
+  const backups = [await archived(agent, "01"), await archived(agent, "02")];
+  const [backup = "", doomed = ""] = await runInDurableObject(guildOf(env, guild), (_, { storage: { sql } }) =>
+    backups.map((upload) => String(sql.exec("SELECT id FROM backups WHERE upload_id = ?", upload).one().id)),
+  );
+  await runInDurableObject(guildOf(env, guild), (_, { storage: { sql } }) => {
+    sql.exec("UPDATE backups SET pin_json = ? WHERE id = ?", JSON.stringify({ by: "1", at: 1, note: null }), backup);
+    sql.exec("UPDATE backups SET removed_at = 1 WHERE id = ?", doomed);
+    sql.exec("UPDATE uploads SET state = 'doomed', due_at = 4000000000000 WHERE id = ?", backups[1] ?? "");
+  });
+  return { guild, host: agent.host, job: job.id, backup, doomed };
+}
+
+/** A backup in R2. Answers its upload. */
+async function archived(agent: TestAgent, second: string): Promise<string> {
+  const archive = `island-20261122T1435${second}Z.zip`;
+  const content = new TextEncoder().encode(archive);
+  const upload = await agent.upload("island", archive, content);
+  const result = backupResultOf("island", { store: "r2", upload, archive, bytes: content.byteLength });
+  await agent.call("POST", "/v1/reports", { key: `by-hand/${second}`, kind: "backup", result });
+  return upload;
 }
 
 /** Every row of the guild but the counts of how often members used commands. */
