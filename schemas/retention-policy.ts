@@ -104,8 +104,7 @@ export function decideRetention<Id>(backups: readonly RetainedBackup<Id>[], poli
 
 /** What a host's config asks for, `keep_last` and `keep_days`, as a policy. */
 export function policyOfHost({ keepLast, keepDays }: { keepLast: number; keepDays?: number | undefined }): RetentionPolicy {
-  const last = Math.min(KEEP_COUNT_MAX, Math.max(1, keepLast));
-  return { last, zone: "UTC", ...(keepDays === undefined ? {} : { within: hours(keepDays) }) };
+  return { last: Math.max(1, keepLast), zone: "UTC", ...(keepDays === undefined ? {} : { within: hours(keepDays) }) };
 }
 
 function hours(days: number): string {

@@ -93,7 +93,7 @@ interface Begun {
 
 /** Writes archive and manifest, and commits both. */
 async function write(request: ArchiveRequest, options: ZipEngineOptions, begun: Begun): Promise<Finished> {
-  const { server, clock, note, log } = request;
+  const { server, clock, note, purpose, log } = request;
   const { name, startedAt } = begun;
   const manifestFile = join(begun.temporary, "manifest");
   const manifest = new ManifestWriter(manifestFile, {
@@ -106,6 +106,7 @@ async function write(request: ArchiveRequest, options: ZipEngineOptions, begun: 
     archive: name,
     createdAt: new Date(startedAt).toISOString(),
     note,
+    purpose,
   });
   try {
     const { run, archive } = await fill(request, options, begun, manifest);

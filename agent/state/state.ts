@@ -8,6 +8,7 @@ import { IdentityTable } from "./identity-table.ts";
 import { JournalTable } from "./journal-table.ts";
 import { APPLICATION_ID, MIGRATIONS } from "./migrations.ts";
 import { OutboxTable } from "./outbox-table.ts";
+import { RetentionTable } from "./retention-table.ts";
 import { RunsTable } from "./runs-table.ts";
 import { SchedulesTable } from "./schedules-table.ts";
 import { BUSY_TIMEOUT_MS, corrupt, loadSqlite, stateError, transaction } from "./sqlite.ts";
@@ -26,6 +27,7 @@ export interface AgentState {
   readonly backups: BackupsTable;
   readonly schedules: SchedulesTable;
   readonly runs: RunsTable;
+  readonly retention: RetentionTable;
   /** All of `work` is kept, or nothing. */
   transaction<T>(work: () => T): T;
   close(): void;
@@ -126,6 +128,7 @@ function connect(db: DatabaseSync, { file, warnings, clock }: { file: string; wa
     backups: new BackupsTable(db),
     schedules: new SchedulesTable(db),
     runs: new RunsTable(db),
+    retention: new RetentionTable(db),
     transaction: (work) => transaction(db, work),
     close: () => {
       if (db.isOpen) db.close();
