@@ -221,11 +221,11 @@ export class Backups {
     );
   }
 
-  /** The agent's own retention named what it removed: archives, or snapshots by the start of their ids. */
+  /** The agent's own retention named what it removed: archives, or snapshots by the start of their ids. What lies in R2 is not its to remove. */
   #markPruned(host: string, result: BackupResult): void {
     for (const name of result.pruned) {
       this.#sql.exec(
-        `UPDATE backups SET removed_at = ? WHERE server_id = ? AND host_id = ? AND upload_id IS NULL
+        `UPDATE backups SET removed_at = ? WHERE server_id = ? AND host_id = ? AND json_extract(result_json, '$.store') <> 'r2' AND pin_json IS NULL
            AND COALESCE(json_extract(result_json, '$.archive'), substr(json_extract(result_json, '$.snapshot'), 1, ?)) = ?`,
         ...[result.startedAt + result.durationMs, result.server, host, SHORT_ID_DIGITS, name],
       );
