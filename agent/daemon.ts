@@ -89,9 +89,14 @@ export async function runDaemon(deps: DaemonDeps, signal: AbortSignal): Promise<
       room: runner.room,
       clock: clock.now(),
       configProblem: config.problem,
+      retention: state.retention.hash,
     };
   };
-  const take: PollDeps["take"] = ({ jobs, cancel }) => {
+  const take: PollDeps["take"] = ({ jobs, cancel, retention }) => {
+    if (retention !== undefined) {
+      if (state.retention.take(retention)) log.info("the guild has said which backups stay");
+      else log.warn("the guild has said which backups stay in a way that this agent does not know; it removes none until it is updated");
+    }
     runner.cancel(cancel);
     runner.accept(jobs);
   };

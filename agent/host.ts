@@ -1,4 +1,5 @@
 import type { BackupEngine } from "./backup/engine.ts";
+import { judgeBy } from "./backup/retention-judge.ts";
 import { createSnapshotEngine } from "./backup/snapshots/engine.ts";
 import { openStore } from "./backup/stores/stores.ts";
 import { createZipEngine } from "./backup/zip-engine.ts";
@@ -61,7 +62,7 @@ function zipEngine(server: ServerConfig, { state, plane, clock, log }: HostDeps)
   const memory = { stateFile: state.file, log };
   const store = rememberingStore(
     server,
-    openStore(archiveStoreOf(server), { clock, log, controlPlane: plane, journal: state.uploads }),
+    openStore(archiveStoreOf(server), { clock, log, controlPlane: plane, journal: state.uploads, judge: judgeBy(state.retention) }),
     memory,
   );
   const zip = createZipEngine();
@@ -105,5 +106,5 @@ function archiveStoreOf({ backup: { store } }: ServerConfig): ArchiveStoreConfig
 }
 
 function snapshotEngine({ state, plane, clock, log, env = process.env }: HostDeps): BackupEngine {
-  return createSnapshotEngine({ stateFile: state.file, access: plane, clock, log, env });
+  return createSnapshotEngine({ stateFile: state.file, access: plane, clock, log, env, judge: judgeBy(state.retention) });
 }

@@ -95,9 +95,16 @@ const bandwidth = z
 const retention = z
   .strictObject({
     keep_last: z.int().min(1).max(10_000).default(RETENTION_KEEP_LAST_DEFAULT).describe("How many of the newest backups stay."),
-    keep_days: z.number().positive().max(36_500).optional().describe("Backups younger than this many days stay too."),
+    keep_days: z
+      .number()
+      .positive()
+      .max(36_500)
+      .optional()
+      .describe("Backups younger than this many days stay too, counted from the newest."),
   })
-  .describe("Which backups stay. Older ones go after a new backup has succeeded. The last good one always stays.")
+  .describe(
+    "Which backups stay, until members of the Discord server decide otherwise with `/backup retention set`: see [retention.md](retention.md). Older ones go after a new backup has succeeded. The last good one always stays.",
+  )
   .meta({ examples: [{ keep_last: 10, keep_days: 7 }] });
 
 const holdSteps = z.array(configStep).max(STEPS_MAX);

@@ -7,6 +7,8 @@ export * from "./poll.ts";
 export * from "./problem.ts";
 export * from "./repositories.ts";
 export * from "./restore.ts";
+export * from "./retention-orders.ts";
+export * from "./retention-policy.ts";
 export * from "./schedules.ts";
 export * from "./status.ts";
 export * from "./trace.ts";

@@ -18,8 +18,8 @@ export const manifestHeader = z.object({
   archive: z.string(),
   createdAt: z.iso.datetime(),
   note: z.string().optional(),
-  /** `safety`: it was made by a restore, of what was there before. */
-  purpose: z.literal("safety").optional(),
+  /** `safety`: a restore made it of what was there before. */
+  purpose: z.enum(["safety"]).optional(),
 });
 export type ManifestHeader = z.infer<typeof manifestHeader>;
 

@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 import { hostId, instant, jobId, leaseId, serverId } from "./ids.ts";
 import { job } from "./jobs.ts";
 import { problem } from "./problem.ts";
+import { retentionOrders } from "./retention-orders.ts";
 import { announcedSchedule, SCHEDULES_PER_SERVER_MAX } from "./schedules.ts";
 import { hostLoad, serverStatus } from "./status.ts";
 
@@ -70,6 +71,8 @@ export const pollRequest = z.object({
   clock: z.optional(instant),
   /** What is wrong with a changed config that the agent does not take; it goes on with the one before. */
   configProblem: z.optional(problem),
+  /** Hash of the guild's orders about retention that the agent has; empty for none. Absent: an agent that takes no such orders. */
+  retention: z.optional(text(64)),
 });
 export type PollRequest = z.infer<typeof pollRequest>;
 
@@ -79,6 +82,8 @@ export const pollResponse = z.object({
   cancel: z.array(jobId),
   /** Complaints about what the host announced, such as a server id that another host has taken. */
   problems: z.array(problem),
+  /** Orders other than those that the agent has said that it has. */
+  retention: z.optional(retentionOrders),
 });
 export type PollResponse = z.infer<typeof pollResponse>;
 

@@ -157,6 +157,19 @@ const REFUSALS = {
     409,
     "Undo works for 24 hours. What was there before is kept for longer, as the safety backup {backup}: run `/restore server:{server}` and choose it under `backup`.",
   ],
+  // retention
+  "retention-empty": [400, "Give at least one rule, such as `daily:14`. `/backup retention set reset:True` takes the policy away."],
+  "backup-unknown": [404, "There is no such backup. Choose one of those that Discord offers while you type."],
+  "backup-removed": [409, "This backup is out of the lists. `/backup undelete` brings it back, as long as it is there."],
+  "backup-gone": [
+    404,
+    "This backup of {server} cannot come back any more: its time is over, or it is back already. `/backup list` shows those there are.",
+  ],
+  "nothing-to-undelete": [404, "Nothing of {server} waits for its removal. `/backup list` shows the backups there are."],
+  "mark-limit": [
+    409,
+    "{limit} backups of this server are pinned or tagged, which is the most that ReconSync keeps. Take a pin or a tag away first.",
+  ],
   // archives
   "upload-unknown": [404, "There is no such upload."],
   "upload-closed": [409, "This upload is complete or was aborted."],

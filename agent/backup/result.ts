@@ -26,8 +26,8 @@ export async function resultOf({ server, store, clock, note, purpose, log }: Arc
   const warnings = run.warnings();
   let pruned: string[] = [];
   try {
-    // A safety backup pushes out nothing: what is being restored may be the oldest there is.
-    if (purpose === undefined) pruned = await store.prune(server.id, server.backup.retention, clock.now());
+    // What a restore saves first must push out nothing that it may be about to restore.
+    if (purpose !== "safety") pruned = await store.prune(server.id, server.backup.retention, clock.now());
   } catch (error) {
     log.warn({ server: server.id, err: error }, "old backups could not be removed");
     const why = error instanceof AgentError ? error.message : String(error);

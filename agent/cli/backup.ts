@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { type BackupResult, backupName, type Progress } from "../../schemas/index.ts";
+import { KEEP_ALL } from "../backup/retention-judge.ts";
 import { systemClock } from "../clock.ts";
 import { formatBytes } from "../config/check-text.ts";
 import type { HostConfig, ServerConfig } from "../config/host-config.ts";
@@ -25,7 +26,6 @@ import { withState } from "./with-state.ts";
 /** The report may take so long to deliver, in milliseconds; after that the daemon does it. */
 const REPORT_MS = 10_000;
 /** With `--to` somebody chose the folder for once: nothing is removed there. */
-const KEEP_ALL = { keepLast: Number.MAX_SAFE_INTEGER };
 /** As schemas/jobs.ts allows. */
 const NOTE_MAX = 200;
 

@@ -24,8 +24,13 @@ const POLL_GAP_MIN_MS = 200;
 
 const NOTHING_LOST = "Nothing is lost meanwhile. docs/user/install.md says more under Update.";
 
-/** Like `pollResponse` of the schemas, but with jobs unread: one job that this version does not know must not hide the others. */
-const answerSchema = z.object({ jobs: z.array(z.unknown()), cancel: z.array(jobId), problems: z.array(problem) });
+/** Like `pollResponse` of the schemas, but with jobs and orders unread: what this version does not know must not hide the rest. */
+const answerSchema = z.object({
+  jobs: z.array(z.unknown()),
+  cancel: z.array(jobId),
+  problems: z.array(problem),
+  retention: z.optional(z.unknown()),
+});
 export type PollAnswer = z.infer<typeof answerSchema>;
 
 export interface PollDeps {

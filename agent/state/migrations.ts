@@ -106,4 +106,16 @@ export const MIGRATIONS: readonly string[] = [
     next_at REAL NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE retention_orders (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    hash TEXT NOT NULL,
+    body TEXT
+  ) STRICT;
+
+  CREATE TABLE retention_resumes (
+    server TEXT PRIMARY KEY,
+    resumed_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -10,6 +10,7 @@ import { JournalTable } from "./journal-table.ts";
 import { APPLICATION_ID, MIGRATIONS } from "./migrations.ts";
 import { OutboxTable } from "./outbox-table.ts";
 import { RestoresTable } from "./restores-table.ts";
+import { RetentionTable } from "./retention-table.ts";
 import { RunsTable } from "./runs-table.ts";
 import { SchedulesTable } from "./schedules-table.ts";
 import { BUSY_TIMEOUT_MS, corrupt, loadSqlite, stateError, transaction } from "./sqlite.ts";
@@ -30,6 +31,7 @@ export interface AgentState {
   readonly runs: RunsTable;
   readonly restores: RestoresTable;
   readonly holds: HoldsTable;
+  readonly retention: RetentionTable;
   /** All of `work` is kept, or nothing. */
   transaction<T>(work: () => T): T;
   close(): void;
@@ -132,6 +134,7 @@ function connect(db: DatabaseSync, { file, warnings, clock }: { file: string; wa
     runs: new RunsTable(db),
     restores: new RestoresTable(db),
     holds: new HoldsTable(db),
+    retention: new RetentionTable(db),
     transaction: (work) => transaction(db, work),
     close: () => {
       if (db.isOpen) db.close();

@@ -43,9 +43,14 @@ function listMessage(list: BackupListView): MessageBody {
   const lines = list.backups.map((backup) => {
     const place = backup.store === "r2" ? "R2" : backup.store === "local" ? "on the host" : safe(backup.place, 100);
     const size = backup.format === "zip" ? bytes(backup.bytes) : `${bytes(backup.sourceBytes)}, ${bytes(backup.bytes)} of it stored anew`;
-    const safety = backup.safety ? "\n  🛟 Safety backup: what was there before a restore" : "";
+    const pin = backup.pinned ? "📌 " : "";
+    const tags = backup.tags.map((tag) => ` ${code(`#${tag}`, 40)}`).join("");
+    const safety =
+      backup.safetyUntil === null
+        ? ""
+        : `\n  🛟 Safety backup: what was there before a restore, kept until ${time(backup.safetyUntil, "f")} at least`;
     const note = backup.note === null ? "" : `\n  ${safe(backup.note, 100)}`;
-    return `**${time(backup.at, "f")}** (${time(backup.at)})\n  ${size}, ${plural(backup.files, "file")}, ${backup.consistency}, ${place}: ${backup.format === "zip" ? "" : "snapshot "}${code(backup.name, 60)}${safety}${note}`;
+    return `${pin}**${time(backup.at, "f")}** (${time(backup.at)})\n  ${size}, ${plural(backup.files, "file")}, ${backup.consistency}, ${place}: ${backup.format === "zip" ? "" : "snapshot "}${code(backup.name, 60)}${tags}${safety}${note}`;
   });
   const reused = list.backups.some(({ format }) => format === "repository") ? ` for ${bytes(list.sourceBytes)} of files` : "";
   const pages = list.pages > 1 ? ` · page ${list.page + 1} of ${list.pages}` : "";

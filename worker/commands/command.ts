@@ -43,7 +43,7 @@ export type Reply =
   | Refusal;
 
 export interface Command {
-  /** One or two words, as typed behind the slash. */
+  /** One to three words, as typed behind the slash. */
   name: string;
   description: string;
   /** What `/help` adds to the description. */

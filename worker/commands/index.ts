@@ -7,6 +7,8 @@ import { audit, auditExport, auditPage } from "./audit.ts";
 import { backupCredentials, backupCredentialsList, backupCredentialsRevoke } from "./backup-credentials.ts";
 import { backupList, backupListPage } from "./backup-list.ts";
 import { backupAgain, backupCancel, backupNow } from "./backup-now.ts";
+import { backupPin, backupTagging, backupUndelete, backupUnpin } from "./backup-pin.ts";
+import { retentionPreview, retentionResume, retentionSet, retentionShow } from "./backup-retention.ts";
 import type { Command, Component } from "./command.ts";
 import { configSet, configView } from "./config.ts";
 import { helpOn } from "./help.ts";
@@ -24,6 +26,14 @@ export const COMMANDS: readonly Command[] = [
   status,
   backupNow,
   backupList,
+  backupPin,
+  backupUnpin,
+  backupTagging,
+  backupUndelete,
+  retentionShow,
+  retentionSet,
+  retentionPreview,
+  retentionResume,
   backupCredentials,
   backupCredentialsList,
   backupCredentialsRevoke,
@@ -69,6 +79,7 @@ export const GROUPS: Record<string, string> = {
   agent: "Game hosts and their access",
   config: "ReconSync's settings in this Discord server",
   backup: "Backups of the game servers",
+  "backup retention": "Which backups of the game servers are kept",
   schedule: "Scheduled backups of the game servers",
   jobs: "What waits, runs and has ended",
 };

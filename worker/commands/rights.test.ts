@@ -31,6 +31,7 @@ function valuesFor(name: string): Record<string, unknown> {
       if (choices !== undefined) return [option, choices[0]?.value];
       if (type === OptionType.mentionable || type === OptionType.role) return [option, ROLE];
       if (type === OptionType.integer) return [option, 1];
+      if (option === "backup") return [option, "backup_0000000000000000"];
       return [option, option === "job" ? "job_0000000000000000" : "1"];
     }),
   );

@@ -7,7 +7,21 @@ interface Declared {
   description: string;
   default_member_permissions: string | null;
   contexts: number[];
-  options: { name: string; type: number; choices?: unknown[]; channel_types?: number[] }[];
+  options: {
+    name: string;
+    type: number;
+    description: string;
+    choices?: unknown[];
+    channel_types?: number[];
+    options?: Declared["options"];
+  }[];
+}
+
+/** Subcommands, and those in groups of them. */
+function namesIn(word: string, options: Declared["options"]): string[] {
+  return options.flatMap(({ type, name, options: inner = [] }) =>
+    type === 1 ? [`${word} ${name}`] : type === 2 ? namesIn(`${word} ${name}`, inner) : [],
+  );
 }
 
 /** As it goes over the wire. */
@@ -19,12 +33,15 @@ it("makes one command of each first word, which Discord hides from nobody: a gra
   expect(commands.map((one) => one.name)).toEqual(words);
   expect(commands.every((one) => one.default_member_permissions === null)).toBe(true);
   expect(commands.every((one) => JSON.stringify(one.contexts) === "[0]")).toBe(true);
-  const subcommands = commands.flatMap((one) => one.options.filter(({ type }) => type === 1).map(({ name }) => `${one.name} ${name}`));
+  const subcommands = commands.flatMap((one) => namesIn(one.name, one.options));
   expect(subcommands).toEqual(COMMANDS.map((one) => one.name).filter((name) => name.includes(" ")));
 });
 
 it("describes every group in words of its own", () => {
-  for (const one of declared()) expect(one.description, one.name).not.toBe(one.name);
+  for (const one of declared()) {
+    expect(one.description, one.name).not.toBe(one.name);
+    for (const group of one.options.filter(({ type }) => type === 2)) expect(group.description, group.name).not.toBe(group.name);
+  }
 });
 
 it("declares options as the handlers read them", () => {

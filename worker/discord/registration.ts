@@ -21,11 +21,27 @@ export function registration(commands: readonly Command[], groups: Record<string
       // Inside guilds only: there is nothing to manage in a direct message.
       contexts: [0],
       integration_types: [0],
-      options: single
-        ? optionsOf(first)
-        : members.map((one) => ({ type: 1, name: one.name.slice(word.length + 1), description: one.description, options: optionsOf(one) })),
+      options: single ? optionsOf(first) : [...Map.groupBy(members, secondWord)].map(([second, some]) => under(word, second, some, groups)),
     } as Registered;
   });
+}
+
+/** One subcommand, or those of three words whose second one is the same as one group of them (Discord's documentation, Subcommands and Subcommand Groups). */
+function under(word: string, second: string, members: readonly Command[], groups: Record<string, string>) {
+  const [first] = members;
+  if (first !== undefined && first.name === `${word} ${second}`)
+    return { type: 1, name: second, description: first.description, options: optionsOf(first) };
+  const options = members.map((one) => ({
+    type: 1,
+    name: one.name.split(" ")[2],
+    description: one.description,
+    options: optionsOf(one),
+  }));
+  return { type: 2, name: second, description: groups[`${word} ${second}`] ?? second, options };
+}
+
+function secondWord({ name }: Command): string {
+  return name.split(" ")[1] ?? "";
 }
 
 function optionsOf(one: Command): APIApplicationCommandBasicOption[] {

@@ -19,6 +19,7 @@ const MARKS: Record<AuditEntry["kind"], string> = {
   security: "🛡",
   repository: "📦",
   restore: "⏪",
+  retention: "📌",
 };
 
 /** One page of the audit log. */

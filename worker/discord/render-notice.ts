@@ -4,7 +4,9 @@ import type { MessageBody } from "./message.ts";
 import { button, COLOURS, message, row } from "./message.ts";
 import { backupAgainId } from "./render-backup.ts";
 import { missedMessage } from "./render-missed.ts";
+import { frozenMessage } from "./render-retention.ts";
 import { securityMessage } from "./render-security.ts";
+import type { Format } from "./text.ts";
 import { code, duration, plural, safe, time } from "./text.ts";
 
 /** What the guild says unasked. */
@@ -20,6 +22,8 @@ export function noticeMessage(notice: Notice, tables: Tables): MessageBody {
       return missedMessage(notice, tables);
     case "run-failed":
       return failedMessage(notice, tables);
+    case "retention-frozen":
+      return frozenMessage(notice, tables, formatIn(tables));
     case "held-back":
       return message({
         title: "There is more of this",
@@ -35,6 +39,7 @@ const HELD_BACK: Record<Extract<Notice, { kind: "held-back" }>["of"], string> = 
   "clock-skew": "Clocks that are wrong",
   "config-problem": "Configs that are not taken",
   "held-back": "Notices",
+  "retention-frozen": "Retention that has stopped",
   "run-failed": "Scheduled backups that failed",
   security: "Security incidents",
 };
@@ -87,6 +92,11 @@ function failedMessage(
   const lines = [...times, ...what, "Earlier backups are as they were."];
   const again = row(button("primary", "Try again", backupAgainId(server)));
   return message({ title: `Scheduled backup of ${name} failed`, description: lines.join("\n\n"), color: COLOURS.error, fields }, [again]);
+}
+
+function formatIn(tables: Tables): Format {
+  const { locale, timeZone } = tables.settings.get();
+  return { locale, timeZone };
 }
 
 function hostName(host: string, tables: Tables): string {

@@ -5,6 +5,8 @@ import { refuse } from "../refusals.ts";
 import { archiveKey, manifestKey } from "../repositories/archives.ts";
 import type { Backups } from "./backups.ts";
 import type { Jobs } from "./jobs.ts";
+import { HELD_AGAIN_MS } from "./retention-keeper.ts";
+import type { RetentionTable } from "./retention-table.ts";
 import type { Servers } from "./servers.ts";
 import type { UploadRecord, Uploads } from "./uploads.ts";
 import { REMOVAL_RETRY_MS } from "./uploads.ts";
@@ -15,6 +17,7 @@ export interface ArchiveDeskParts {
   jobs: Jobs;
   backups: Backups;
   uploads: Uploads;
+  retention: RetentionTable;
   now: () => Instant;
 }
 
@@ -56,7 +59,7 @@ export class ArchiveDesk {
   target(host: string, upload: string): UploadTarget | Refusal {
     const record = this.#own(host, upload);
     if (record === null) return refuse("upload-unknown");
-    if (record.state === "doomed") return refuse("upload-closed");
+    if (record.state === "doomed" || record.state === "removing") return refuse("upload-closed");
     return { objectKey: record.objectKey, multipartId: record.multipartId, partBytes: record.partBytes, state: record.state };
   }
 
@@ -66,7 +69,7 @@ export class ArchiveDesk {
     if (record === null) return refuse("upload-unknown");
     const holder = this.#parts.servers.byId(record.server)?.host ?? record.host;
     if (holder !== host) return refuse("upload-unknown");
-    if (record.state === "doomed") return refuse("upload-closed");
+    if (record.state === "doomed" || record.state === "removing") return refuse("upload-closed");
     return { objectKey: record.objectKey, multipartId: record.multipartId, partBytes: record.partBytes, state: record.state };
   }
 
@@ -91,7 +94,7 @@ export class ArchiveDesk {
     const { bucket, uploads, now } = this.#parts;
     const record = this.#own(host, upload);
     if (record === null) return refuse("upload-unknown");
-    if (record.state === "doomed") return refuse("upload-closed");
+    if (record.state === "doomed" || record.state === "removing") return refuse("upload-closed");
     if (record.state === "completed") return { bytes: record.bytes ?? 0 };
     if ((await bucket.head(manifestKey(record.objectKey))) === null) return refuse("archive-incomplete");
     const size = await this.#join(record, request);
@@ -104,11 +107,11 @@ export class ArchiveDesk {
     return uploads.complete(upload, size, now()) ? { bytes: size } : refuse("upload-closed");
   }
 
-  /** Removes what was uploaded. An archive that a backup stands on stays. */
+  /** Removes what was uploaded. An archive that a backup stands on stays, also one that retention took out of the lists: it can still come back. */
   async abort(host: string, upload: string): Promise<{ aborted: true } | Refusal> {
     const record = this.#own(host, upload);
     if (record === null) return { aborted: true };
-    if (this.#parts.backups.hasUpload(upload)) return refuse("archive-in-use");
+    if (this.#parts.backups.byUpload(upload) !== null) return refuse("archive-in-use");
     this.#parts.uploads.doom(upload, this.#parts.now());
     await this.#remove(record);
     return { aborted: true };
@@ -116,13 +119,18 @@ export class ArchiveDesk {
 
   /** Removes what is doomed, was forgotten half-way, or is complete and claimed by no backup. A failure is tried again later. */
   async sweep(): Promise<void> {
-    const { uploads, backups, now } = this.#parts;
+    const { uploads, backups, retention, now } = this.#parts;
     for (const record of uploads.due(now())) {
-      if (record.state !== "doomed" && backups.hasUpload(record.id)) {
+      if (record.state === "completed" && backups.hasUpload(record.id)) {
         uploads.claim(record.id);
         continue;
       }
-      uploads.doom(record.id, now() + REMOVAL_RETRY_MS);
+      // What retention took out of the lists is held while the brake is on.
+      if (record.state === "doomed" && backups.byUpload(record.id) !== null && retention.isFrozen(record.server)) {
+        uploads.doom(record.id, now() + HELD_AGAIN_MS);
+        continue;
+      }
+      uploads.removing(record.id, now() + REMOVAL_RETRY_MS);
       try {
         await this.#remove(record);
       } catch (error) {

@@ -4,7 +4,7 @@ import { AUDIT_GENESIS, AUDIT_VERSION, auditRowText, canonicalJson } from "../..
 
 /** One thing that happened: who did what by which right, and what changed. */
 export interface AuditEntry {
-  kind: "command" | "refused" | "job" | "setting" | "grant" | "host" | "schedule" | "security" | "repository" | "restore";
+  kind: "command" | "refused" | "job" | "setting" | "grant" | "host" | "schedule" | "security" | "repository" | "restore" | "retention";
   /** `member ID`, `host ID`, `credential NUMBER`, or `guild` for what time alone did. */
   actor: string;
   /** The right that allowed it, as the decision named it; null where none was asked for. */

@@ -1,12 +1,11 @@
 import type { ArchiveBackup, BackupResult, Instant, Problem, SnapshotBackup } from "../../schemas/index.ts";
-import { expired } from "../../schemas/retention.ts";
 import { uploadOf } from "./backups.ts";
-import { CONFIRM_MS } from "./restore-rules.ts";
+import { type KeeperTables, retainAfter } from "./retention-keeper.ts";
 import type { Tables } from "./tables.ts";
 
 /** What becomes of a finished backup, whoever asked for it: a job, a schedule, or somebody on the host. Call these in one transaction. */
 
-type BackupTables = Pick<Tables, "backups" | "uploads" | "servers" | "repositoryFiles" | "restores">;
+type BackupTables = KeeperTables & Pick<Tables, "repositoryFiles">;
 
 /** Why a success is none: it names an archive or a snapshot that did not arrive in R2. Null when it is one. */
 export function arrivalProblem(tables: BackupTables, host: string, result: BackupResult): Problem | null {
@@ -28,26 +27,15 @@ function archiveProblem({ uploads }: BackupTables, host: string, result: Archive
 
 /** Adds the backup's row and lets retention doom what it replaces. Answers its id; null when it was recorded before under this key. */
 export function recordBackup(
-  { backups, uploads, servers, restores }: BackupTables,
+  tables: BackupTables,
   made: { key: string; host: string; job: string | null; madeBy: string | null; result: BackupResult },
   now: Instant,
 ): string | null {
   const { host, result } = made;
-  const id = backups.add(made, now);
+  const id = tables.backups.add(made, now);
+  if (id === null) return id;
   const upload = uploadOf(result);
-  if (id === null || upload === null) return id;
-  uploads.claim(upload);
-  const keep = servers.byId(result.server)?.retention;
-  if (keep === undefined) return id;
-  const kept = backups.inR2(result.server, host);
-  const facts = kept.map((backup) => ({ id: backup.id, at: backup.createdAt, good: true, torn: backup.consistency === "torn" }));
-  const gone = new Set(expired(facts, keep, now));
-  // The safety backup of a restore must not push out what is being restored.
-  const inUse = restores.backupsInUse(result.server, now - CONFIRM_MS);
-  for (const backup of kept.filter((one) => gone.has(one.id) && !inUse.has(one.id))) {
-    backups.markRemoved(backup.id, now);
-    const old = uploadOf(backup);
-    if (old !== null) uploads.doom(old, now);
-  }
+  if (upload !== null) tables.uploads.claim(upload);
+  retainAfter(tables, host, result, now);
   return id;
 }

@@ -1,5 +1,6 @@
-import type { ArchiveBackup, BackupRef, BackupResult, Instant } from "../../schemas/index.ts";
+import type { ArchiveBackup, BackupRef, BackupResult, Instant, RetainedBackup } from "../../schemas/index.ts";
 import { newId, SHORT_ID_DIGITS } from "../../schemas/index.ts";
+import type { BrakeFacts } from "../../schemas/retention-brake.ts";
 
 export type BackupRecord = BackupResult & {
   id: string;
@@ -8,12 +9,32 @@ export type BackupRecord = BackupResult & {
   /** Member who asked for it; null when it was made by hand on the host. */
   madeBy: string | null;
   createdAt: Instant;
+  /** It stays whatever retention says. */
+  pin: Pin | null;
+  tags: string[];
+  /** When it was taken out of the lists; what lies in R2 is there for a while yet. */
+  removedAt: Instant | null;
 };
+
+export interface Pin {
+  by: string;
+  at: Instant;
+  note: string | null;
+}
+
+/** What retention looks at of one backup, without the rest of its result. */
+export interface RetainedRow extends RetainedBackup {
+  upload: string | null;
+  /** As stored. */
+  bytes: number;
+}
 
 /** Rows of removed backups are kept so long, in milliseconds, so that a report that comes again is still known. */
 const KEEP_REMOVED_MS = 90 * 24 * 60 * 60_000;
 /** Rows of one server; beyond, the oldest of the host's own folder are forgotten (their archives stay where they are). */
 const KEEP_LOCAL_MAX = 5000;
+/** Backups that wait for their removal and are offered to come back, at most. */
+const DOOMED_SHOWN_MAX = 500;
 
 /** Which backups a restore may choose from. */
 export interface RestorableFilter {
@@ -107,9 +128,106 @@ export class Backups {
     return this.of(server, { limit: 1, offset: 0 })[0] ?? null;
   }
 
-  /** Backups in R2 that a host made of a server, for retention. */
-  inR2(server: string, host: string): BackupRecord[] {
-    return this.#select("WHERE server_id = ? AND host_id = ? AND upload_id IS NOT NULL AND removed_at IS NULL", server, host);
+  /** Backups of one format in one kind of store that a host made of a server, newest first, for retention. The time is ours. */
+  retained(server: string, host: string, { format, store }: Pick<BackupResult, "format" | "store">): RetainedRow[] {
+    return this.#sql
+      .exec(
+        `SELECT id, created_at, upload_id, pin_json IS NOT NULL AS pinned, tags_json, json_extract(result_json, '$.consistency') AS consistency,
+           json_extract(result_json, '$.purpose') AS purpose, json_extract(result_json, '$.bytes') AS bytes
+         FROM backups WHERE server_id = ? AND host_id = ? AND removed_at IS NULL
+           AND COALESCE(json_extract(result_json, '$.format'), 'zip') = ? AND json_extract(result_json, '$.store') = ?
+         ORDER BY created_at DESC, id`,
+        ...[server, host, format, store],
+      )
+      .toArray()
+      .map((row) => ({
+        id: String(row.id),
+        at: Number(row.created_at),
+        good: true,
+        torn: row.consistency === "torn",
+        pinned: row.pinned === 1,
+        purpose: row.purpose === "safety" ? ("safety" as const) : undefined,
+        tags: tagsIn(row.tags_json),
+        upload: row.upload_id === null ? null : String(row.upload_id),
+        bytes: Number(row.bytes),
+      }));
+  }
+
+  /** Measures of a host's newest backups of a server taken in since then, newest first, also of those that are gone: for the brake. */
+  measures(
+    server: string,
+    host: string,
+    format: BackupResult["format"],
+    { since, limit }: { since: Instant; limit: number },
+  ): BrakeFacts[] {
+    return this.#sql
+      .exec(
+        `SELECT json_extract(result_json, '$.sourceBytes') AS source, json_extract(result_json, '$.files') AS files,
+           json_extract(result_json, '$.newBytes') AS fresh
+         FROM backups WHERE server_id = ? AND host_id = ? AND created_at >= ? AND COALESCE(json_extract(result_json, '$.format'), 'zip') = ?
+           AND json_extract(result_json, '$.purpose') IS NULL
+         ORDER BY created_at DESC, rowid DESC LIMIT ?`,
+        ...[server, host, since, format, limit],
+      )
+      .toArray()
+      .map(({ source, files, fresh }) => ({
+        sourceBytes: Number(source),
+        files: Number(files),
+        newBytes: fresh === null || fresh === undefined ? null : Number(fresh),
+      }));
+  }
+
+  /** Those of a server that people pinned or tagged, newest first. */
+  marked(server: string): BackupRecord[] {
+    return this.#select(
+      "WHERE server_id = ? AND (pin_json IS NOT NULL OR tags_json IS NOT NULL) AND removed_at IS NULL ORDER BY created_at DESC",
+      server,
+    );
+  }
+
+  /** Safety backups of a server taken in since then. */
+  safety(server: string, since: Instant): BackupRecord[] {
+    return this.#select(
+      "WHERE server_id = ? AND created_at >= ? AND removed_at IS NULL AND json_extract(result_json, '$.purpose') = 'safety' ORDER BY created_at DESC",
+      ...[server, since],
+    );
+  }
+
+  /** Taken out of the lists, and their archives are still there; newest first. */
+  doomed(server: string | null): BackupRecord[] {
+    return this.#select(
+      `WHERE (?1 IS NULL OR server_id = ?1) AND removed_at IS NOT NULL
+         AND EXISTS (SELECT 1 FROM uploads WHERE uploads.id = backups.upload_id AND uploads.state = 'doomed')
+       ORDER BY created_at DESC LIMIT ${DOOMED_SHOWN_MAX}`,
+      server,
+    );
+  }
+
+  /** In the lists, of all servers, newest first. */
+  newestOfAll(limit: number, pinnedOnly: boolean): BackupRecord[] {
+    const where = `WHERE removed_at IS NULL ${pinnedOnly ? "AND pin_json IS NOT NULL" : ""} ORDER BY created_at DESC LIMIT ?`;
+    return this.#select(where, limit);
+  }
+
+  /** By whom, in which format and where the listed backups of a server were made. */
+  shelves(server: string): { host: string; format: BackupResult["format"]; store: BackupResult["store"] }[] {
+    return this.#sql
+      .exec(
+        `SELECT DISTINCT host_id AS host, COALESCE(json_extract(result_json, '$.format'), 'zip') AS format, json_extract(result_json, '$.store') AS store
+         FROM backups WHERE server_id = ? AND removed_at IS NULL ORDER BY 1, 2, 3`,
+        server,
+      )
+      .toArray()
+      .map((row) => ({
+        host: String(row.host),
+        format: row.format as BackupResult["format"],
+        store: row.store as BackupResult["store"],
+      }));
+  }
+
+  /** The backup of an upload, also one that is out of the lists. */
+  byUpload(upload: string): BackupRecord | null {
+    return this.#select("WHERE upload_id = ?", upload)[0] ?? null;
   }
 
   /** Archives of a server in R2, the newest first, that come behind the one with the id `after`. */
@@ -128,20 +246,33 @@ export class Backups {
     this.#sql.exec("UPDATE backups SET removed_at = ? WHERE id = ?", now, id);
   }
 
+  /** It is in the lists again. */
+  markBack(id: string): void {
+    this.#sql.exec("UPDATE backups SET removed_at = NULL WHERE id = ?", id);
+  }
+
+  setPin(id: string, pin: Pin | null): void {
+    this.#sql.exec("UPDATE backups SET pin_json = ? WHERE id = ?", pin === null ? null : JSON.stringify(pin), id);
+  }
+
+  setTags(id: string, tags: readonly string[]): void {
+    this.#sql.exec("UPDATE backups SET tags_json = ? WHERE id = ?", tags.length === 0 ? null : JSON.stringify(tags), id);
+  }
+
   #forgetOld(server: string, now: Instant): void {
     this.#sql.exec("DELETE FROM backups WHERE removed_at < ?", now - KEEP_REMOVED_MS);
     this.#sql.exec(
       `DELETE FROM backups WHERE id IN (
-         SELECT id FROM backups WHERE server_id = ? AND upload_id IS NULL ORDER BY created_at DESC LIMIT -1 OFFSET ?)`,
+         SELECT id FROM backups WHERE server_id = ? AND upload_id IS NULL AND pin_json IS NULL ORDER BY created_at DESC LIMIT -1 OFFSET ?)`,
       ...[server, KEEP_LOCAL_MAX],
     );
   }
 
-  /** The agent's own retention named what it removed: archives, or snapshots by the start of their ids. */
+  /** The agent's own retention named what it removed: archives, or snapshots by the start of their ids. What lies in R2 is not its to remove. */
   #markPruned(host: string, result: BackupResult): void {
     for (const name of result.pruned) {
       this.#sql.exec(
-        `UPDATE backups SET removed_at = ? WHERE server_id = ? AND host_id = ? AND upload_id IS NULL
+        `UPDATE backups SET removed_at = ? WHERE server_id = ? AND host_id = ? AND json_extract(result_json, '$.store') <> 'r2' AND pin_json IS NULL
            AND COALESCE(json_extract(result_json, '$.archive'), substr(json_extract(result_json, '$.snapshot'), 1, ?)) = ?`,
         ...[result.startedAt + result.durationMs, result.server, host, SHORT_ID_DIGITS, name],
       );
@@ -159,6 +290,9 @@ export class Backups {
         job: row.job_id === null ? null : String(row.job_id),
         madeBy: row.made_by === null ? null : String(row.made_by),
         createdAt: Number(row.created_at),
+        pin: row.pin_json === null ? null : (JSON.parse(String(row.pin_json)) as Pin),
+        tags: tagsIn(row.tags_json),
+        removedAt: row.removed_at === null ? null : Number(row.removed_at),
       }));
   }
 }
@@ -168,6 +302,10 @@ export function refOf(backup: BackupRecord): BackupRef {
   if (backup.format === "repository") return { format: "repository", snapshot: backup.snapshot };
   const { archive, store, upload } = backup;
   return { format: "zip", archive, store, ...(upload === undefined ? {} : { upload }) };
+}
+
+function tagsIn(json: SqlStorageValue | undefined): string[] {
+  return json === null || json === undefined ? [] : (JSON.parse(String(json)) as string[]);
 }
 
 /** The finished upload of an archive in R2. */

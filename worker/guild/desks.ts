@@ -17,6 +17,8 @@ import { Presence } from "./presence.ts";
 import { RepositoryDesk } from "./repository-desk.ts";
 import { RequestDesk } from "./request-desk.ts";
 import { RestoreDesk } from "./restore-desk.ts";
+import { RetentionDesk } from "./retention-desk.ts";
+import { ordersFor } from "./retention-orders.ts";
 import { RightsDesk } from "./rights-desk.ts";
 import { RunDesk } from "./run-desk.ts";
 import { ScheduleDesk } from "./schedule-desk.ts";
@@ -49,6 +51,7 @@ export interface Desks {
   credentials: CredentialDesk;
   keys: KeyDesk;
   security: SecurityDesk;
+  retention: RetentionDesk;
 }
 
 export interface DesksGiven {
@@ -78,6 +81,7 @@ export function openDesks({ state, env, now, cutOff }: DesksGiven): Desks {
     cutOff,
     touched: (from: HostCall, jobs: readonly string[]) => security.touched(from, { jobs }),
     announced: (host: string) => watch.announced(host),
+    orders: (host: string) => ordersFor(tables, host, now()),
     troubles: (host: string, request: PollRequest) => troubles.heed(host, request),
   });
   const wake = (host: string) => polls.wake(host);
@@ -108,5 +112,6 @@ export function openDesks({ state, env, now, cutOff }: DesksGiven): Desks {
     credentials,
     keys: new KeyDesk({ storage, tables, now, cutOff, note }),
     security,
+    retention: new RetentionDesk({ storage, tables, viewer, now, supersede: (host) => polls.supersede(host) }),
   };
 }

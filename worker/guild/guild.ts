@@ -40,6 +40,8 @@ import type { Admission, RepositoryCall, RepositoryCaller, StoredFile } from "./
 import type { RepositoryUsage } from "./repository-files.ts";
 import type { WantedRestore } from "./restore-desk.ts";
 import type { RestoreView } from "./restore-view.ts";
+import type { BackupMark, WantedPolicy } from "./retention-desk.ts";
+import type { MarkedView, PolicyView, PreviewView, UndeletedView } from "./retention-view.ts";
 import type { ScheduleChange } from "./schedule-desk.ts";
 import type { ScheduleJobView, ScheduleListView } from "./schedule-view.ts";
 import type { Named } from "./security-desk.ts";
@@ -90,6 +92,7 @@ export class Guild extends DurableObject<Env> {
       this.#desks.polls.dismiss(done.host.id);
       this.#desks.watch.announced(done.host.id);
       this.#desks.troubles.gone(done.host.id);
+      this.#desks.retention.hostRevoked(done.host.id);
       return { revoked: done.host.name, jobs: done.jobs };
     });
   }
@@ -195,6 +198,44 @@ export class Guild extends DurableObject<Env> {
     return this.#asMember(ask, server, () => this.#desks.repositories.usage(server));
   }
 
+  // What members ask for: which backups stay
+
+  async retention(ask: Ask, server: string | null): Promise<PolicyView | Refusal> {
+    return this.#asMember(ask, server, () => this.#desks.retention.show(server));
+  }
+
+  /** @param server Null for all; `wanted` null to take the policy away */
+  async setRetention(ask: Ask, server: string | null, wanted: WantedPolicy | null): Promise<PolicyView | Refusal> {
+    return this.#asMember(ask, server, (again) =>
+      again ? this.#desks.retention.show(server) : this.#desks.retention.set(ask, server, wanted),
+    );
+  }
+
+  async previewRetention(ask: Ask, server: string, asked: WantedPolicy | null): Promise<PreviewView | Refusal> {
+    return this.#asMember(ask, server, () => this.#desks.retention.preview(server, asked));
+  }
+
+  async resumeRetention(ask: Ask, server: string): Promise<PolicyView | Refusal> {
+    return this.#asMember(ask, server, (again) => (again ? this.#desks.retention.show(server) : this.#desks.retention.resume(ask, server)));
+  }
+
+  /** Pins a backup, takes the pin away, or gives it other tags. */
+  async markBackup(ask: Ask, backup: string, mark: BackupMark): Promise<MarkedView | Refusal> {
+    const { retention, tables } = this.#desks;
+    return this.#asMember(ask, tables.backups.byId(backup)?.server ?? null, (again) => {
+      if (again) return retention.marked(backup);
+      if (mark.kind === "tag") return retention.tag(ask, backup, mark.tags);
+      return mark.kind === "pin" ? retention.pin(ask, backup, mark.note) : retention.unpin(ask, backup);
+    });
+  }
+
+  /** Brings back what retention took out of the lists: one backup of a server, or all. */
+  async undelete(ask: Ask, server: string, backup: string | undefined): Promise<UndeletedView | Refusal> {
+    return this.#asMember(ask, server, (again) =>
+      again ? this.#desks.retention.undeleted(server) : this.#desks.retention.undelete(ask, server, backup),
+    );
+  }
+
   // What members ask for: rights and settings
 
   async grants(ask: Ask, server: string | undefined): Promise<GrantRecord[] | Refusal> {
@@ -252,6 +293,10 @@ export class Guild extends DurableObject<Env> {
 
   async permittedChoices(ask: Ask, commands: CommandRight[]): Promise<string[]> {
     return this.#desks.members.permitted(ask.member, commands);
+  }
+
+  async backupChoices(ask: Ask, typed: string, which: "listed" | "pinned" | "doomed"): Promise<Choice[]> {
+    return this.#desks.retention.choices(typed, which, (server) => this.#desks.members.may(ask.member, ask.command, server));
   }
 
   async jobChoices(ask: Ask, typed: string, open: boolean): Promise<Choice[]> {

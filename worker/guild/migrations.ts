@@ -245,6 +245,22 @@ export const STEPS: readonly string[] = [
     back_at INTEGER NOT NULL
   );
   `,
+  `
+  CREATE TABLE retention_policies (
+    server_id TEXT PRIMARY KEY,
+    policy_json TEXT NOT NULL,
+    changed_by TEXT NOT NULL,
+    changed_at INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE TABLE retention_brakes (
+    server_id TEXT PRIMARY KEY,
+    frozen_json TEXT,
+    accepted_at INTEGER
+  ) WITHOUT ROWID;
+  ALTER TABLE backups ADD COLUMN pin_json TEXT;
+  ALTER TABLE backups ADD COLUMN tags_json TEXT;
+  CREATE INDEX backups_marked ON backups (server_id) WHERE pin_json IS NOT NULL OR tags_json IS NOT NULL;
+  `,
 ];
 
 /** Brings the database up to date. Each step and its number commit together. */

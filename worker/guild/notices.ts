@@ -2,6 +2,7 @@ import type { Instant, Problem } from "../../schemas/index.ts";
 import type { IncidentFacts, IncidentKind } from "./incident-rules.ts";
 import type { Messages, Subject } from "./messages.ts";
 import type { MissedNotice } from "./missed-rules.ts";
+import type { FrozenReason } from "./retention-table.ts";
 import type { FailedRunNotice } from "./run-rules.ts";
 import type { SettingsTable } from "./settings.ts";
 
@@ -13,6 +14,8 @@ export type Notice =
   | { kind: "clock-skew"; host: string; offMs: number; at: Instant; overAt: Instant | null; gone?: true }
   | MissedNotice
   | FailedRunNotice
+  /** Retention of a server has stopped. `by`: the member who let it go on. */
+  | { kind: "retention-frozen"; server: string; reasons: FrozenReason[]; at: Instant; overAt: Instant | null; by: string | null }
   /** Goes to the guild's owner, see security-desk.ts. */
   | ({ kind: "security"; incident: IncidentKind } & IncidentFacts)
   /** The last one of its kind for a while. */

@@ -1,4 +1,4 @@
-import type { Instant, Job, PollRequest, PollResponse, Problem } from "../../schemas/index.ts";
+import type { Instant, Job, PollRequest, PollResponse, Problem, RetentionOrders } from "../../schemas/index.ts";
 import type { Refusal } from "../refusals.ts";
 import { refuse } from "../refusals.ts";
 import type { Absences } from "./absences.ts";
@@ -26,6 +26,8 @@ export interface PollDeskParts {
   touched: (from: HostCall, jobs: readonly string[]) => void;
   /** A host announced other servers than before, or other schedules of theirs. */
   announced: (host: string) => void;
+  /** What a host has to know of retention. */
+  orders: (host: string) => RetentionOrders;
   /** What a host says of its own troubles; answers what it should hear of them now. */
   troubles: (host: string, request: PollRequest) => Problem[];
 }
@@ -136,7 +138,10 @@ export class PollDesk {
     const atWork = lost.length === 0 ? new Set<string>() : jobs.serversAtWork(host.id, known);
     const again = lost.map((job) => (isBlocked(job, atWork) ? null : jobs.offerAgain(job))).filter((job) => job !== null);
     const offered = { again: again.slice(0, request.room), problems };
-    return this.#claim(host, request.running, request.room, offered);
+    const response = this.#claim(host, request.running, request.room, offered);
+    // An agent that does not say what it knows is too old to take any, and would be told with every poll.
+    const orders = request.retention === undefined ? null : this.#parts.orders(host.id);
+    return orders === null || orders.hash === request.retention ? response : { ...response, retention: orders };
   }
 
   /** Writes down that a host was away, when it comes back. */

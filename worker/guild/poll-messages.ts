@@ -27,8 +27,8 @@ export const toWorker = z.discriminatedUnion("type", [
 export type ToWorker = z.infer<typeof toWorker>;
 
 /** Whether an answer gives the agent nothing to do, so that its poll can go on. */
-export function isEmpty({ jobs, cancel, problems }: PollResponse): boolean {
-  return jobs.length === 0 && cancel.length === 0 && problems.length === 0;
+export function isEmpty({ jobs, cancel, problems, retention }: PollResponse): boolean {
+  return jobs.length === 0 && cancel.length === 0 && problems.length === 0 && retention === undefined;
 }
 
 /** Header in which the Worker names the host whose token it has checked. */

@@ -6,6 +6,7 @@ import { press, run, snowflake, textOf } from "../testing/interactions.ts";
 import { DAY, HOUR, madeAt, NOON, nightly, ScheduleScene, utc } from "../testing/schedule-scene.ts";
 import { type serverNamed, sha256, TestAgent } from "../testing/test-agent.ts";
 import type { Guild } from "./guild.ts";
+import { GRACE_MS } from "./retention-keeper.ts";
 import { RUNS_PER_SCHEDULE_MAX, Runs } from "./runs.ts";
 
 afterEach(() => discordEdge.reset());
@@ -131,8 +132,10 @@ describe("a run into R2", () => {
     expect(list).toContain("1 backup,");
     expect(list).toContain("island-20310508T030100Z.zip");
     await scene.tick(DUE + DAY + 6 * MINUTE);
-    const states = await Promise.all(uploads.map(async (id) => (await scene.agent.call("GET", `/v1/archives/${id}`)).status));
-    expect(states).toEqual([404, 200]);
+    const states = () => Promise.all(uploads.map(async (id) => (await scene.agent.call("GET", `/v1/archives/${id}`)).status));
+    expect(await states()).toEqual([409, 200]);
+    await scene.tick(DUE + DAY + 6 * MINUTE + GRACE_MS);
+    expect(await states()).toEqual([404, 200]);
   });
 
   it("has failed when its archive did not arrive, and says so", async () => {

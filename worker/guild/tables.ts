@@ -14,6 +14,7 @@ import { Notices } from "./notices.ts";
 import { RepositoryCredentials } from "./repository-credentials.ts";
 import { RepositoryFiles } from "./repository-files.ts";
 import { Restores } from "./restores.ts";
+import { RetentionTable } from "./retention-table.ts";
 import { Runs } from "./runs.ts";
 import { Servers } from "./servers.ts";
 import { SettingsTable } from "./settings.ts";
@@ -40,6 +41,7 @@ export interface Tables {
   credentials: RepositoryCredentials;
   restores: Restores;
   absences: Absences;
+  retention: RetentionTable;
 }
 
 export function tablesOf(sql: SqlStorage): Tables {
@@ -77,5 +79,6 @@ export function tablesOf(sql: SqlStorage): Tables {
     credentials: new RepositoryCredentials(sql),
     restores,
     absences: new Absences(sql),
+    retention: new RetentionTable(sql),
   };
 }

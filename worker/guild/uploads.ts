@@ -3,9 +3,10 @@ import { newId } from "../../schemas/index.ts";
 
 /**
  * Archives on their way into R2, and those that arrived.
- * `open` while parts come in, `completed` when R2 has put them together, `doomed` when the objects are to be removed.
+ * `open` while parts come in, `completed` when R2 has put them together, `doomed` when the objects are to be removed, `removing` from the moment that this
+ * was begun: then nobody can bring them back.
  */
-export type UploadState = "open" | "completed" | "doomed";
+export type UploadState = "open" | "completed" | "doomed" | "removing";
 
 export interface UploadRecord {
   id: string;
@@ -68,6 +69,20 @@ export class Uploads {
   /** Marks the objects for removal and says when to try (again). */
   doom(id: string, at: Instant): void {
     this.#sql.exec("UPDATE uploads SET state = 'doomed', due_at = ? WHERE id = ?", at, id);
+  }
+
+  /** The objects stay after all: false when their removal has begun. */
+  revive(id: string): boolean {
+    const revived = this.#sql.exec(
+      "UPDATE uploads SET state = 'completed', due_at = NULL WHERE id = ? AND state = 'doomed' AND bytes IS NOT NULL RETURNING id",
+      id,
+    );
+    return revived.toArray().length === 1;
+  }
+
+  /** Their removal begins now, and is tried again then. */
+  removing(id: string, again: Instant): void {
+    this.#sql.exec("UPDATE uploads SET state = 'removing', due_at = ? WHERE id = ?", again, id);
   }
 
   /** The objects are gone. */

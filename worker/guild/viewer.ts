@@ -1,5 +1,5 @@
 import type { BackupPayload, BackupResult, Instant } from "../../schemas/index.ts";
-import { backupName } from "../../schemas/index.ts";
+import { backupName, SAFETY_KEPT_DAYS } from "../../schemas/index.ts";
 import { isOlder } from "../agent-version.ts";
 import type { Format } from "../discord/text.ts";
 import { VERSION } from "../version.ts";
@@ -18,6 +18,7 @@ import type { BackupJobView, BackupListView, Choice, HostView, ServerView, Statu
 export const BACKUPS_PER_PAGE = 8;
 /** Discord takes at most 25 choices. */
 const CHOICES_MAX = 25;
+const DAY_MS = 24 * 60 * 60_000;
 
 /** Reads the guild's tables into what people are shown. Writes nothing. */
 export class Viewer {
@@ -132,7 +133,9 @@ export class Viewer {
         place: backup.place,
         consistency: backup.consistency,
         note: backup.note ?? null,
-        safety: backup.purpose === "safety",
+        pinned: backup.pin !== null,
+        tags: backup.tags,
+        safetyUntil: backup.purpose === "safety" ? backup.createdAt + SAFETY_KEPT_DAYS * DAY_MS : null,
       })),
     };
   }

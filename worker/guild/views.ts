@@ -90,8 +90,10 @@ export interface BackupListView {
     place: string;
     consistency: BackupResult["consistency"];
     note: string | null;
-    /** What was there before a restore. */
-    safety: boolean;
+    pinned: boolean;
+    tags: string[];
+    /** Made by a restore, of what was there before it: until when retention leaves it alone. */
+    safetyUntil: Instant | null;
   }[];
 }
 

@@ -16,6 +16,9 @@ interface Stage {
   /** A restore that waits to be confirmed, and one that is done. */
   preview: string;
   restored: string;
+  /** One that is in the lists, and one that retention took out of them. */
+  backup: string;
+  doomed: string;
 }
 
 type Body = (stage: Stage) => Record<string, unknown>;
@@ -24,8 +27,9 @@ const ROLE = "500000000000000005";
 
 /** `/name` with options; roles among them are resolved, as Discord does. */
 function command(name: string, options: Record<string, unknown>): Body {
-  return ({ guild, job }) => {
-    const given = Object.fromEntries(Object.entries(options).map(([key, value]) => [key, value === "JOB" ? job : value]));
+  return ({ guild, job, backup, doomed }) => {
+    const ids: Record<string, string> = { JOB: job, BACKUP: backup, DOOMED: doomed };
+    const given = Object.fromEntries(Object.entries(options).map(([key, value]) => [key, ids[String(value)] ?? value]));
     const body = commandBody({ guild }, name, given) as { data: object };
     return { ...body, data: { ...body.data, resolved: { roles: { [ROLE]: {} } } } };
   };
@@ -58,6 +62,12 @@ const ACTING: Record<string, Body> = {
   "access revoke": command("access revoke", { grant: "1" }),
   "backup credentials": command("backup credentials", { server: "hills", write: true }),
   "backup credentials-revoke": command("backup credentials-revoke", { credential: "1" }),
+  "backup pin": command("backup pin", { backup: "BACKUP", note: "before the wipe" }),
+  "backup unpin": command("backup unpin", { backup: "BACKUP" }),
+  "backup tag": command("backup tag", { backup: "BACKUP", tags: "release" }),
+  "backup undelete": command("backup undelete", { server: "island", backup: "DOOMED" }),
+  "backup retention set": command("backup retention set", { server: "hills", daily: 7 }),
+  "backup retention resume": command("backup retention resume", { server: "hills" }),
   "config set": command("config set", { timezone: "Europe/Berlin", looking: "9/30" }),
   "button: backup again": button(() => "backup/hills"),
   "button: cancel": button(({ job }) => `cancel/${job}`),
@@ -118,6 +128,9 @@ it("a grant that came before is not given again after it was taken away", async 
   expect(JSON.stringify(await run({ guild: stage.guild }, "access list"))).not.toContain("`2`");
 });
 
+/** A stage on which nothing stands yet. */
+const NOBODY: Stage = { guild: "", host: "", job: "", preview: "", restored: "", backup: "", doomed: "" };
+
 async function staged(): Promise<Stage> {
   const guild = snowflake();
   const when = { cron: "0 4 * * *", zone: "UTC", graceStartSeconds: 3600, graceFinishSeconds: 86_400, since: Date.now() };
@@ -134,24 +147,25 @@ async function staged(): Promise<Stage> {
     // What time does is not what the request does.
     state.storage.setAlarm = async () => {};
   });
-  await answerOf(
-    await worker(
-      await signed(
-        JSON.stringify(command("access grant", { who: ROLE, tier: "user" })({ guild, host: "", job: "", preview: "", restored: "" })),
-      ),
-    ),
-  );
+  await answerOf(await worker(await signed(JSON.stringify(command("access grant", { who: ROLE, tier: "user" })({ ...NOBODY, guild })))));
   await run({ guild }, "backup credentials", { server: "island" });
   const restored = await plannedRestore(guild, agent);
-  await answerOf(
-    await worker(await signed(JSON.stringify(button(() => `restorego/${restored}`)({ guild, host: "", job: "", preview: "", restored })))),
-  );
+  await answerOf(await worker(await signed(JSON.stringify(button(() => `restorego/${restored}`)({ ...NOBODY, guild, restored })))));
   const made = (await agent.takeJob("restore")) as Extract<Job, { kind: "restore" }>;
   await agent.result(made, { state: "succeeded", kind: "restore", result: resultOf(made) });
   const preview = await plannedRestore(guild, agent);
   await run({ guild }, "backup now", { server: "island" });
   const job = await agent.takeJob();
-  return { guild, host: agent.host, job: job.id, preview, restored };
+  const backups = [await archived(agent, "01"), await archived(agent, "02")];
+  const [backup = "", doomed = ""] = await runInDurableObject(guildOf(env, guild), (_, { storage: { sql } }) =>
+    backups.map((upload) => String(sql.exec("SELECT id FROM backups WHERE upload_id = ?", upload).one().id)),
+  );
+  await runInDurableObject(guildOf(env, guild), (_, { storage: { sql } }) => {
+    sql.exec("UPDATE backups SET pin_json = ? WHERE id = ?", JSON.stringify({ by: "1", at: 1, note: null }), backup);
+    sql.exec("UPDATE backups SET removed_at = 1 WHERE id = ?", doomed);
+    sql.exec("UPDATE uploads SET state = 'doomed', due_at = 4000000000000 WHERE id = ?", backups[1] ?? "");
+  });
+  return { guild, host: agent.host, job: job.id, preview, restored, backup, doomed };
 }
 
 /** Asks for a restore and answers its id once it waits to be confirmed. */
@@ -165,6 +179,16 @@ async function plannedRestore(guild: string, agent: TestAgent): Promise<string> 
     storage.sql.exec("SELECT id FROM restores WHERE plan_job = ?", plan.id).toArray(),
   );
   return String(row?.id);
+}
+
+/** A backup in R2. Answers its upload. */
+async function archived(agent: TestAgent, second: string): Promise<string> {
+  const archive = `island-20261122T1435${second}Z.zip`;
+  const content = new TextEncoder().encode(archive);
+  const upload = await agent.upload("island", archive, content);
+  const result = backupResultOf("island", { store: "r2", upload, archive, bytes: content.byteLength });
+  await agent.call("POST", "/v1/reports", { key: `by-hand/${second}`, kind: "backup", result });
+  return upload;
 }
 
 /** Every row of the guild but the counts of how often members used commands. */

@@ -90,14 +90,15 @@ export function commandBody(
   options: Record<string, unknown> = {},
   extra: { id?: string; focused?: string } = {},
 ) {
-  const [word = "", sub] = name.split(" ");
+  const [word = "", ...subs] = name.split(" ");
   const leaves = Object.entries(options).map(([key, value]) => ({
     name: key,
     type: 3,
     value,
     ...(extra.focused === key ? { focused: true } : {}),
   }));
-  const data = { id: "1", name: word, type: 1, options: sub === undefined ? leaves : [{ name: sub, type: 1, options: leaves }] };
+  const nested = subs.reduceRight<unknown[]>((options, sub, index) => [{ name: sub, type: subs.length - index, options }], leaves);
+  const data = { id: "1", name: word, type: 1, options: nested };
   return envelope(extra.focused === undefined ? 2 : 4, member, data, extra.id);
 }
 

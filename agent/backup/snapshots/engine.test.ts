@@ -1,20 +1,21 @@
 import { appendFileSync, chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { snapshotBackup } from "../../../schemas/index.ts";
+import { type ServerOrders, type SnapshotBackup, snapshotBackup } from "../../../schemas/index.ts";
 import { systemClock } from "../../clock.ts";
 import type { ServerConfig } from "../../config/host-config.ts";
 import { importKey, keyFileOf, markSaved, readKey } from "../../recovery/key-file.ts";
 import { memoryLogger, serverConfig, temporaryFolder } from "../../testing/fixtures.ts";
 import type { BackupRequest } from "../engine.ts";
 import { resticProgram, runRestic, SKIP_REASON } from "../repository/testing/restic.ts";
+import { judgeBy, type RetentionJudge } from "../retention-judge.ts";
 import { seededBytes } from "../testing/tree.ts";
 import { createSnapshotEngine } from "./engine.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 
 /** A world of 3 MB, a backup folder and a mirror beside it, and the engine as the agent has it. */
-async function site(backup: Partial<ServerConfig["backup"]> = {}) {
+async function site(backup: Partial<ServerConfig["backup"]> = {}, judge?: RetentionJudge) {
   const folder = await temporaryFolder();
   const world = join(folder, "world");
   mkdirSync(join(world, "region"), { recursive: true });
@@ -29,7 +30,7 @@ async function site(backup: Partial<ServerConfig["backup"]> = {}) {
   const time = { ahead: 0 };
   const clock = { now: () => systemClock.now() + time.ahead, sleep: systemClock.sleep };
   const access = { origin: "https://none.invalid", authorization: () => Promise.reject(new Error("not in this test")) };
-  const engine = createSnapshotEngine({ stateFile, access, clock, log, env: {} });
+  const engine = createSnapshotEngine({ stateFile, access, clock, log, env: {}, ...(judge === undefined ? {} : { judge }) });
   const phases: string[] = [];
   const request = (more: Partial<BackupRequest> = {}): BackupRequest => ({
     server,
@@ -136,6 +137,34 @@ test("retention forgets old snapshots, and once a day removes what only they hel
   expect((await it.made()).repositoryBytes).toBeLessThan(7_000_000);
   if (resticProgram() === null) return context.skip(SKIP_REASON);
   expect(await restic(it, "check", "--read-data")).toContain("no errors were found");
+});
+
+test("the guild's policy, pins and brake go before the config, and a safety backup pushes nothing out", async () => {
+  const orders: ServerOrders = { server: "island", policy: { last: 2, zone: "UTC" }, frozen: false, marks: [] };
+  const known = { of: () => orders, resumeUsed: () => false, useResume: () => undefined };
+  const it = await site({ retention: { keepLast: 1 } }, judgeBy(known));
+  const made: SnapshotBackup[] = [];
+  const next = async (more: Partial<BackupRequest> = {}) => {
+    appendFileSync(join(it.world, "level.dat"), "s");
+    const result = await it.made(more);
+    made.push(result);
+    return result;
+  };
+  await next();
+  orders.marks.push({ name: made[0]?.snapshot ?? "", pinned: true });
+  await next();
+  expect((await next({ purpose: "safety" })).pruned).toEqual([]);
+  expect((await next()).pruned).toEqual([]);
+  expect((await next()).pruned).toEqual([made[1]?.snapshot.slice(0, 8)]);
+  orders.frozen = true;
+  const frozen = await next();
+  expect(frozen.pruned).toEqual([]);
+  expect(frozen.warnings).toContainEqual(expect.stringContaining("/backup retention resume server:island"));
+  orders.frozen = false;
+  expect((await next()).pruned).toHaveLength(2);
+  expect(readdirSync(join(it.repository, "snapshots")).sort()).toEqual(
+    [made[0], made[2], made[5], made[6]].map((one) => one?.snapshot).sort(),
+  );
 });
 
 test("a second place gets the same repository, is told of when it is away, and catches up", async (context) => {

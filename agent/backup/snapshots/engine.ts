@@ -15,6 +15,7 @@ import { type OpenOptions, Repository } from "../repository/repository.ts";
 import { MirroredStore, type MirrorProblem } from "../repository/stores/mirrored.ts";
 import type { RepositoryStore } from "../repository/stores/store.ts";
 import { whoIsHere } from "../repository/who-is-here.ts";
+import { ownJudge, type RetentionJudge } from "../retention-judge.ts";
 import type { SavesEvidence } from "../saves.ts";
 import { nothingToBackUp } from "../walk.ts";
 import { openPlace, type PlaceDeps, storeFolders } from "./place.ts";
@@ -22,6 +23,8 @@ import { snapshotResult } from "./result.ts";
 import { retain } from "./retention.ts";
 
 export interface SnapshotDeps extends PlaceDeps {
+  /** Which snapshots may go; by the host's config alone when absent. */
+  judge?: RetentionJudge;
   /** The recovery key and what is kept of repositories lie beside it. */
   stateFile: string;
 }
@@ -74,7 +77,7 @@ async function makeSnapshot(request: BackupRequest, deps: SnapshotDeps, onlyIfCh
     const { summary, saves } = await snapshot(request, { repository, cacheFolder, onlyIfChanged });
     await mirror.catchUp(store, signal);
     if (summary.unchanged) return null;
-    const kept = await retain(repository, request, { cacheFolder });
+    const kept = await retain(repository, request, { cacheFolder, judge: deps.judge ?? ownJudge });
     log.info(
       { server: server.id, snapshot: summary.snapshot, bytes: summary.bytesAdded, consistency: summary.consistency },
       "backup written",

@@ -1,13 +1,14 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { SHORT_ID_DIGITS } from "../../../schemas/index.ts";
-import { expired, type KeptBackup } from "../../../schemas/retention.ts";
+import type { RetainedBackup } from "../../../schemas/retention-policy.ts";
 import { AgentError } from "../../errors.ts";
 import type { BackupRequest } from "../engine.ts";
 import { errorCode } from "../error-code.ts";
 import { forget } from "../repository/prune/forget.ts";
 import { prune } from "../repository/prune/run.ts";
 import type { Repository } from "../repository/repository.ts";
+import type { RetentionJudge } from "../retention-judge.ts";
 
 /** What only forgotten snapshots held is removed so often at most: it reads every tree, and holds up whoever else works there. In milliseconds. */
 export const PRUNE_EVERY_MS = 24 * 60 * 60_000;
@@ -27,13 +28,17 @@ export interface Retained {
  * Forgets the snapshots of a server that its retention does not keep, and now and then removes what only they held. In R2 the guild decides, so
  * that a host that was taken over removes nothing. Other people's snapshots in the same repository are left alone.
  */
-export async function retain(repository: Repository, request: BackupRequest, { cacheFolder }: { cacheFolder: string }): Promise<Retained> {
-  const { server, clock, signal, log } = request;
-  // A safety backup pushes out nothing: what is being restored may be the oldest there is.
-  if (server.backup.store.type === "r2" || request.purpose !== undefined) return { pruned: [], warnings: [] };
+export async function retain(
+  repository: Repository,
+  request: BackupRequest,
+  { cacheFolder, judge }: { cacheFolder: string; judge: RetentionJudge },
+): Promise<Retained> {
+  const { server, clock, signal, log, purpose } = request;
+  // What a restore saves first must push out nothing that it may be about to restore.
+  if (server.backup.store.type === "r2" || purpose === "safety") return { pruned: [], warnings: [] };
   const pruned: string[] = [];
   try {
-    const gone = expired(await snapshotsOf(repository, server.id, signal), server.backup.retention, clock.now());
+    const gone = judge(server.id, await snapshotsOf(repository, server.id, signal), server.backup.retention, clock.now());
     const ids = await forget(repository, gone.slice(0, FORGOTTEN_AT_ONCE_MAX), { signal });
     pruned.push(...ids.map((id) => id.slice(0, SHORT_ID_DIGITS)));
     if (ids.length > 0) log.info({ server: server.id, snapshots: pruned }, "forgot snapshots that retention does not keep");
@@ -53,11 +58,17 @@ export async function retain(repository: Repository, request: BackupRequest, { c
   }
 }
 
-async function snapshotsOf(repository: Repository, server: string, signal: AbortSignal): Promise<KeptBackup[]> {
-  const kept: KeptBackup[] = [];
+async function snapshotsOf(repository: Repository, server: string, signal: AbortSignal): Promise<RetainedBackup[]> {
+  const kept: RetainedBackup[] = [];
   for await (const { id, time, tags = [] } of repository.snapshots(signal)) {
     if (!tags.includes(`reconsync:server=${server}`)) continue;
-    kept.push({ id, at: Date.parse(time), good: true, torn: tags.includes("reconsync:consistency=torn") });
+    kept.push({
+      id,
+      at: Date.parse(time),
+      good: true,
+      torn: tags.includes("reconsync:consistency=torn"),
+      purpose: tags.includes("reconsync:purpose=safety") ? "safety" : undefined,
+    });
   }
   return kept;
 }

@@ -1,13 +1,14 @@
 import { lstat, mkdir, open, readdir, rm, statfs } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { MANIFEST_SUFFIX } from "../../../schemas/manifest.ts";
-import { expired } from "../../../schemas/retention.ts";
+import type { RetainedBackup } from "../../../schemas/retention-policy.ts";
 import type { Clock } from "../../clock.ts";
 import { AgentError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
 import { errorCode } from "../error-code.ts";
 import { readManifestEnds } from "../manifest.ts";
 import { archiveOfPartial, PARTIAL_SUFFIX, parseArchiveName } from "../names.ts";
+import { ownJudge, type RetentionJudge } from "../retention-judge.ts";
 import { TOOL_PREFIX } from "../tool.ts";
 import { storeError } from "./file-body.ts";
 import { exists, LocalWriter } from "./local-writer.ts";
@@ -19,6 +20,8 @@ export interface LocalStoreDeps {
   log: Logger;
   /** Without it, an archive that was finished just before a crash stays beside the one that the job makes next. */
   journal?: UploadJournal;
+  /** Which archives may go; by the given rule alone when absent. */
+  judge?: RetentionJudge;
   /** Bytes that may still be written to the folder's volume; asked of the operating system when absent. */
   freeBytes?: (folder: string) => Promise<number>;
   /** Gives a file a second name, as `fs.link`; for tests of file systems that cannot. */
@@ -79,10 +82,14 @@ export class LocalStore implements ArchiveStore {
     }
   }
 
-  /** Only what ReconSync wrote for this server is considered: see `#ours`. The archive goes first, then its manifest. */
+  /**
+   * Only what ReconSync wrote for this server is considered: see `#ours`. The archive goes first, then its manifest.
+   * @throws AgentError `retention-frozen`
+   */
   async prune(server: string, keep: { keepLast: number; keepDays?: number }, now: number): Promise<string[]> {
     const removed: string[] = [];
-    for (const name of expired(await this.#ours(server), keep, now).slice(0, PRUNED_AT_ONCE_MAX)) {
+    const { judge = ownJudge } = this.#deps;
+    for (const name of judge(server, await this.#ours(server), keep, now).slice(0, PRUNED_AT_ONCE_MAX)) {
       try {
         await this.#remove(name);
         removed.push(name);
@@ -100,26 +107,28 @@ export class LocalStore implements ArchiveStore {
    * server. One whose size is not what the manifest says does not count as good.
    */
   async #ours(server: string) {
-    const ours: { id: string; at: number; good: boolean; torn: boolean }[] = [];
+    const ours: RetainedBackup[] = [];
     for (const name of await this.#names()) {
       const parsed = parseArchiveName(name);
       if (parsed?.server !== server) continue;
       const stats = await lstat(join(this.folder, name)).catch(ignoreMissing);
       if (stats === undefined || !stats.isFile()) continue;
-      const footer = await this.#ourFooter(name, server);
-      if (footer === undefined) continue;
-      ours.push({ id: name, at: parsed.at, good: stats.size === footer.archiveBytes, torn: footer.consistency === "torn" });
+      const ends = await this.#ourEnds(name, server);
+      if (ends === undefined) continue;
+      const { header, footer } = ends;
+      const facts = { good: stats.size === footer.archiveBytes, torn: footer.consistency === "torn", purpose: header.purpose };
+      ours.push({ id: name, at: parsed.at, ...facts });
     }
     return ours;
   }
 
-  /** The end of a manifest which says that ReconSync made this very archive for this server. */
-  async #ourFooter(name: string, server: string) {
+  /** Both ends of a manifest which says that ReconSync made this very archive for this server. */
+  async #ourEnds(name: string, server: string) {
     const ends = await this.#manifestOf(name);
     if (ends === undefined) return undefined;
-    const { header, footer } = ends;
+    const { header } = ends;
     const ours = header.server === server && header.archive === name && header.tool.startsWith(TOOL_PREFIX);
-    return ours ? footer : undefined;
+    return ours ? ends : undefined;
   }
 
   /** Archives that were finished and of which nobody was told: the run that made them broke off, and is made again. */
@@ -127,7 +136,7 @@ export class LocalStore implements ArchiveStore {
     const { journal, log } = this.#deps;
     for (const { ref, name } of journal?.open(server) ?? []) {
       if (ref !== join(this.folder, name) || parseArchiveName(name)?.server !== server) continue;
-      if ((await exists(ref)) && (await this.#ourFooter(name, server)) !== undefined) {
+      if ((await exists(ref)) && (await this.#ourEnds(name, server)) !== undefined) {
         await this.#remove(name);
         await this.#remove(name + MANIFEST_SUFFIX);
         log.info({ server, file: name }, "removed an archive that an interrupted backup finished without telling anybody");

@@ -3,6 +3,7 @@ import type { ArchiveStoreConfig } from "../../config/host-config.ts";
 import type { ControlPlane } from "../../control-plane/control-plane.ts";
 import { AgentError, EXIT } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
+import type { RetentionJudge } from "../retention-judge.ts";
 import { LocalStore } from "./local.ts";
 import { R2Store } from "./r2.ts";
 import type { ArchiveStore } from "./store.ts";
@@ -15,6 +16,8 @@ export interface StoreDeps {
   controlPlane?: ControlPlane;
   /** Needed by `r2`; a local store uses it when it is there. */
   journal?: UploadJournal;
+  /** Which archives a local store may remove; by the given rule alone when absent. */
+  judge?: RetentionJudge;
   /** Math.random when absent. */
   random?: () => number;
   /** See UPLOAD_PATIENCE_MS. */

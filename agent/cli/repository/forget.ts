@@ -1,7 +1,8 @@
+import { parseDuration } from "../../../schemas/calendar.ts";
+import type { KeepRules } from "../../../schemas/keep-rules.ts";
 import type { Snapshot } from "../../backup/repository/format/snapshot.ts";
-import { parseDuration } from "../../backup/repository/prune/calendar.ts";
 import { forget } from "../../backup/repository/prune/forget.ts";
-import { applyKeepRules, groupSnapshots, type KeepRules } from "../../backup/repository/prune/keep-rules.ts";
+import { applyKeepRules, groupSnapshots } from "../../backup/repository/prune/keep-rules.ts";
 import type { Repository } from "../../backup/repository/repository.ts";
 import { systemClock } from "../../clock.ts";
 import { AgentError, EXIT } from "../../errors.ts";

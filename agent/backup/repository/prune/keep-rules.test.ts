@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
+import { isoWeek, parseDuration, ZoneCalendar } from "../../../../schemas/calendar.ts";
+import type { KeepRules } from "../../../../schemas/keep-rules.ts";
 import { randomBelow } from "../../../../schemas/testing/random.ts";
 import type { Snapshot } from "../format/snapshot.ts";
 import { MadeRepository, PASSWORD } from "../testing/made-repository.ts";
 import { resticProgram, runRestic, SKIP_REASON } from "../testing/restic.ts";
-import { isoWeek, parseDuration, ZoneCalendar } from "./calendar.ts";
-import { applyKeepRules, groupSnapshots, type KeepRules } from "./keep-rules.ts";
+import { applyKeepRules, groupSnapshots } from "./keep-rules.ts";
 
 const SEED = Number(process.env.RECONSYNC_SEED ?? 20261122);
 const NOW = Date.UTC(2026, 10, 22, 12);

@@ -1,0 +1,102 @@
+import type { BackupResult, Instant, RetentionDecision, RetentionPolicy } from "../../schemas/index.ts";
+import { decideRetention, policyOfHost } from "../../schemas/index.ts";
+import { BRAKE_DEFAULT, BRAKE_HISTORY, type BrakeReason, judgeNewest, judgePlan } from "../../schemas/retention-brake.ts";
+import type { RetainedRow } from "./backups.ts";
+import { CONFIRM_MS } from "./restore-rules.ts";
+import type { FrozenReason } from "./retention-table.ts";
+import type { Tables } from "./tables.ts";
+
+/** Retention, after a backup has come in. Call these in the transaction of what they follow. */
+
+/** What retention takes out of the lists stays in R2 for so long, in milliseconds, and can come back. */
+export const GRACE_MS = 7 * 24 * 60 * 60_000;
+/** While the brake is on, what waits for its removal is looked at again so often, in milliseconds. */
+export const HELD_AGAIN_MS = 24 * 60 * 60_000;
+
+export type KeeperTables = Pick<Tables, "backups" | "uploads" | "servers" | "retention" | "notices" | "audit" | "restores">;
+
+export interface EffectivePolicy {
+  policy: RetentionPolicy;
+  /** Who decided: members for this server, members for all servers, or the host's config. */
+  from: "server" | "all" | "host";
+  removeShare: number;
+}
+
+/** The backups of a server that retention looks at together: of one host, one format, in one kind of store. */
+export type Shelf = Pick<BackupResult, "format" | "store"> & { server: string; host: string };
+
+export interface RetentionPlan {
+  rows: RetainedRow[];
+  decision: RetentionDecision<string>;
+  /** Why the brake would stop it. */
+  tooMuch: BrakeReason[];
+}
+
+/** By which policy a server's backups are kept. Null for one that is gone and for which nobody has set any: everything stays. */
+export function policyIn({ retention, servers }: Pick<KeeperTables, "retention" | "servers">, server: string): EffectivePolicy | null {
+  const chosen = retention.policyFor(server);
+  if (chosen !== null) {
+    const { policy, removeShare } = chosen.set;
+    return { policy, from: chosen.own ? "server" : "all", removeShare: removeShare ?? BRAKE_DEFAULT.removeShare };
+  }
+  const announced = servers.byId(server)?.retention;
+  return announced === undefined ? null : { policy: policyOfHost(announced), from: "host", removeShare: BRAKE_DEFAULT.removeShare };
+}
+
+/** What a policy would do with a shelf now. */
+export function planOf(
+  { backups }: Pick<KeeperTables, "backups">,
+  shelf: Shelf,
+  effective: Omit<EffectivePolicy, "from">,
+  now: Instant,
+): RetentionPlan {
+  const rows = backups.retained(shelf.server, shelf.host, shelf);
+  const decision = decideRetention(rows, effective.policy, now);
+  const tooMuch = judgePlan(rows.length, decision.gone.length, { ...BRAKE_DEFAULT, removeShare: effective.removeShare });
+  return { rows, decision, tooMuch };
+}
+
+/** Judges the backup that just came in, and takes out of the lists what it replaces. A safety backup replaces nothing. */
+export function retainAfter(tables: KeeperTables, host: string, { server, format, store, purpose }: BackupResult, now: Instant): void {
+  if (purpose === "safety") return;
+  const { backups, retention } = tables;
+  const brake = retention.brake(server);
+  if (brake !== null && brake.frozen !== null) return;
+  const [newest, ...before] = backups.measures(server, host, format, { since: brake?.acceptedAt ?? 0, limit: BRAKE_HISTORY + 1 });
+  const odd = newest === undefined ? [] : judgeNewest(newest, before);
+  if (odd.length > 0) freeze(tables, server, odd, now);
+  else carryOut(tables, { server, host, format, store }, now);
+}
+
+/** Takes out of the lists what the policy does not keep. `allowed`: a member has said that it may be much. */
+export function carryOut(tables: KeeperTables, shelf: Shelf, now: Instant, allowed = false): void {
+  // Elsewhere the host removes, by the same rules: it alone knows what is there.
+  if (shelf.store !== "r2" || shelf.format !== "zip") return;
+  const effective = policyIn(tables, shelf.server);
+  if (effective === null) return;
+  const { rows, decision, tooMuch } = planOf(tables, shelf, effective, now);
+  if (tooMuch.length > 0 && !allowed) {
+    freeze(tables, shelf.server, tooMuch, now);
+    return;
+  }
+  const gone = new Set(decision.gone);
+  // What somebody is about to restore, or restores now.
+  const inUse = tables.restores.backupsInUse(shelf.server, now - CONFIRM_MS);
+  for (const { id, upload } of rows.filter((row) => gone.has(row.id) && !inUse.has(row.id))) {
+    tables.backups.markRemoved(id, now);
+    if (upload !== null) tables.uploads.doom(upload, now + GRACE_MS);
+  }
+}
+
+/** Stops retention of a server until a member lets it go on, and tells so once. */
+export function freeze({ retention, notices, audit }: KeeperTables, server: string, reasons: FrozenReason[], now: Instant): void {
+  if (retention.isFrozen(server)) return;
+  retention.freeze(server, reasons, now);
+  audit.write({ kind: "retention", actor: "guild", allowedBy: null, server, change: { frozen: reasons } }, now);
+  notices.tell(brakeKey(server), { kind: "retention-frozen", server, reasons, at: now, overAt: null, by: null }, now);
+}
+
+/** Under which a notice of the brake is kept. */
+export function brakeKey(server: string): string {
+  return `brake/${server}`;
+}
