@@ -7,6 +7,7 @@ import { audit, auditExport, auditPage } from "./audit.ts";
 import { backupCredentials, backupCredentialsList, backupCredentialsRevoke } from "./backup-credentials.ts";
 import { backupList, backupListPage } from "./backup-list.ts";
 import { backupAgain, backupCancel, backupNow } from "./backup-now.ts";
+import { backupStats } from "./backup-stats.ts";
 import type { Command, Component } from "./command.ts";
 import { configSet, configView } from "./config.ts";
 import { helpOn } from "./help.ts";
@@ -23,6 +24,7 @@ export const COMMANDS: readonly Command[] = [
   status,
   backupNow,
   backupList,
+  backupStats,
   backupCredentials,
   backupCredentialsList,
   backupCredentialsRevoke,
