@@ -58,6 +58,24 @@ function build(io: Io, exit: (code: number) => void): Command {
     .option("--note <text>", "shown with the safety backup")
     .option("--json", "answer in JSON")
     .action(async (server, backup, options) => exit(await (await import("./restore.ts")).restoreCommand(server, backup, options, io)));
+  command("ls", "list the backups of a server, or what one of them holds")
+    .argument("<server>", "its id in the config")
+    .argument("[backup]", '"latest", a time such as 2026-11-22T14:30Z, or the first digits of its name')
+    .argument("[path]", "a folder or file in it, relative to the server's folder")
+    .option("-R, --recursive", "also what lies below")
+    .option("--json", "answer in JSON, one object a line")
+    .action(async (server, backup, path, options) => (await import("./kept.ts")).keptLsCommand(server, { backup, path }, options, io));
+  command("diff", "compare two backups of a server")
+    .argument("<server>", "its id in the config")
+    .argument("<a>", "the earlier one, as for ls")
+    .argument("<b>", "the later one")
+    .option("--metadata", "also what differs in mode, owner or time only")
+    .option("--json", "answer in JSON, one object a line, the totals last")
+    .action(async (server, a, b, options) => (await import("./kept.ts")).keptDiffCommand(server, [a, b], options, io));
+  command("stats", "say what the backups of a server hold, what was new in each, and what they take")
+    .argument("<server>", "its id in the config")
+    .option("--json", "answer in JSON")
+    .action(async (server, options) => (await import("./kept.ts")).keptStatsCommand(server, options, io));
   command("recovery-key", "show the key that opens this host's repositories, as text and QR code")
     .option("--saved", "say that a copy is put away: backups warn no more")
     .option("--import <file>", "take the key of an earlier host, which the file holds")

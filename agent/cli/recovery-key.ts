@@ -1,6 +1,6 @@
 import { renderUnicodeCompact } from "uqr";
-import { AgentError, EXIT } from "../errors.ts";
 import { importKey, keyFileOf, markSaved, type RecoveryKey, readKey, recoveryKey } from "../recovery/key-file.ts";
+import { noRecoveryKey } from "../recovery/no-key.ts";
 import { type Io, printJson, printLine } from "./io.ts";
 import { readPassword } from "./repository/password.ts";
 import { type CommonOptions, readConfigIfAny, stateFileOf } from "./settings.ts";
@@ -23,16 +23,11 @@ export async function recoveryKeyCommand(options: RecoveryKeyOptions, io: Io): P
     else printLine(io.out, `This host has the key now, in ${keyFileOf(stateFile)}. Its backups go on in the repositories that it opens.`);
     return;
   }
-  if (readKey(stateFile) === null) throw noKeyYet(stateFile);
+  if (readKey(stateFile) === null) throw noRecoveryKey(stateFile);
   if (options.saved === true) markSaved(stateFile);
   const key = recoveryKey(stateFile);
   if (options.json === true) printJson(io.out, { key: key.key, saved: key.saved, file: keyFileOf(stateFile) });
   else show(key, io);
-}
-
-function noKeyYet(stateFile: string): AgentError {
-  const text = `this host has no recovery key yet (${keyFileOf(stateFile)}); the first backup to a repository makes it. To use the key of an earlier host, give it with --import FILE`;
-  return new AgentError("recovery-key-missing", text, { exitCode: EXIT.unavailable });
 }
 
 function show({ key, saved }: RecoveryKey, io: Io): void {

@@ -28,6 +28,10 @@ export interface Host {
 export function serverOf(host: Host, id: string): ServerConfig {
   const found = host.servers.find((server) => server.id === id);
   if (found !== undefined) return found;
-  const known = host.servers.map((server) => server.id).join(", ");
-  throw new AgentError("unknown-server", `this host has no server "${id}" in its config.yaml; it has ${known === "" ? "none" : known}`);
+  throw unknownServer(host.servers, id);
+}
+
+export function unknownServer(servers: readonly Pick<ServerConfig, "id">[], id: string): AgentError {
+  const known = servers.map((server) => server.id).join(", ");
+  return new AgentError("unknown-server", `this host has no server "${id}" in its config.yaml; it has ${known === "" ? "none" : known}`);
 }

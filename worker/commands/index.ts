@@ -9,6 +9,7 @@ import { backupList, backupListPage } from "./backup-list.ts";
 import { backupAgain, backupCancel, backupNow } from "./backup-now.ts";
 import { backupPin, backupTagging, backupUndelete, backupUnpin } from "./backup-pin.ts";
 import { retentionPreview, retentionResume, retentionSet, retentionShow } from "./backup-retention.ts";
+import { backupStats } from "./backup-stats.ts";
 import type { Command, Component } from "./command.ts";
 import { configSet, configView } from "./config.ts";
 import { helpOn } from "./help.ts";
@@ -34,6 +35,7 @@ export const COMMANDS: readonly Command[] = [
   retentionSet,
   retentionPreview,
   retentionResume,
+  backupStats,
   backupCredentials,
   backupCredentialsList,
   backupCredentialsRevoke,

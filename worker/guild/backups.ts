@@ -1,6 +1,7 @@
 import type { ArchiveBackup, BackupRef, BackupResult, Instant, RetainedBackup } from "../../schemas/index.ts";
 import { newId, SHORT_ID_DIGITS } from "../../schemas/index.ts";
 import type { BrakeFacts } from "../../schemas/retention-brake.ts";
+import type { BackupGrowth } from "./backup-stats.ts";
 
 export type BackupRecord = BackupResult & {
   id: string;
@@ -122,6 +123,26 @@ export class Backups {
       )
       .one();
     return { count: Number(row.n), bytes: Number(row.bytes), sourceBytes: Number(row.source) };
+  }
+
+  /** Sizes alone, newest first. What an archive holds counts as new each time. */
+  growth(server: string, limit: number): BackupGrowth[] {
+    return this.#sql
+      .exec(
+        `SELECT json_extract(result_json, '$.startedAt') AS at, json_extract(result_json, '$.format') AS format,
+           json_extract(result_json, '$.sourceBytes') AS source, json_extract(result_json, '$.newBytes') AS new,
+           json_extract(result_json, '$.bytes') AS bytes
+         FROM backups WHERE server_id = ? AND removed_at IS NULL ORDER BY created_at DESC, id LIMIT ?`,
+        ...[server, limit],
+      )
+      .toArray()
+      .map((row) => ({
+        at: Number(row.at),
+        format: row.format === "repository" ? "repository" : "zip",
+        sourceBytes: Number(row.source),
+        newBytes: Number(row.new ?? row.source),
+        bytes: Number(row.bytes),
+      }));
   }
 
   newest(server: string): BackupRecord | null {

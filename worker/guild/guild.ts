@@ -23,6 +23,8 @@ import type { UploadTarget } from "./archive-desk.ts";
 import type { Ask } from "./ask.ts";
 import type { AuditFilter } from "./audit.ts";
 import type { AuditView } from "./audit-desk.ts";
+import type { BackupStatsView } from "./backup-stats.ts";
+import { backupStats } from "./backup-stats.ts";
 import type { WantedCredential } from "./credential-desk.ts";
 import { deliver } from "./delivery.ts";
 import type { Desks } from "./desks.ts";
@@ -133,6 +135,14 @@ export class Guild extends DurableObject<Env> {
     return this.#asMember(ask, server, () => {
       const list = this.#desks.viewer.backupList(server, page);
       return list.count === 0 && this.#desks.tables.servers.byId(server) === null ? refuse("server-unknown", { server }) : list;
+    });
+  }
+
+  /** How the backups of a server grew. */
+  async backupStats(ask: Ask, server: string): Promise<BackupStatsView | Refusal> {
+    return this.#asMember(ask, server, () => {
+      const stats = backupStats(server, this.#desks.tables, this.#desks.viewer.format());
+      return stats.count === 0 && this.#desks.tables.servers.byId(server) === null ? refuse("server-unknown", { server }) : stats;
     });
   }
 

@@ -178,7 +178,7 @@ async function openOrInit(
   return open();
 }
 
-function wrongKey(server: ServerConfig, store: RepositoryStore, cause: AgentError): AgentError {
+export function wrongKey(server: ServerConfig, store: RepositoryStore, cause: AgentError): AgentError {
   const text = `The repository of ${server.id} at ${store.place} was made with another recovery key than this host's. If it is from an earlier host, put that one's key here with "reconsync recovery-key --import"; otherwise choose another place.`;
   return new AgentError("recovery-key-wrong", text, { cause });
 }
