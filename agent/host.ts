@@ -1,5 +1,6 @@
 import type { BackupEngine } from "./backup/engine.ts";
 import { createSnapshotEngine } from "./backup/snapshots/engine.ts";
+import { checkedStore } from "./backup/stores/checked.ts";
 import { openStore } from "./backup/stores/stores.ts";
 import { createZipEngine } from "./backup/zip-engine.ts";
 import type { Clock } from "./clock.ts";
@@ -44,11 +45,10 @@ export function createHost(deps: HostDeps): Host {
 /** Archives, each remembered so that the next one need not be made when nothing has changed. */
 function zipEngine(server: ServerConfig, { state, plane, clock, log }: HostDeps): BackupEngine {
   const memory = { stateFile: state.file, log };
-  const store = rememberingStore(
-    server,
-    openStore(archiveStoreOf(server), { clock, log, controlPlane: plane, journal: state.uploads }),
-    memory,
-  );
+  const trust = state.verifications;
+  const stored = openStore(archiveStoreOf(server), { clock, log, controlPlane: plane, journal: state.uploads, trust });
+  // Within the memory: one that does not pass is not remembered.
+  const store = rememberingStore(server, checkedStore(stored, { clock, trust }), memory);
   const zip = createZipEngine();
   return {
     backup: (request) => zip.backup({ ...request, store }),
@@ -64,5 +64,5 @@ function archiveStoreOf({ backup: { store } }: ServerConfig): ArchiveStoreConfig
 }
 
 function snapshotEngine({ state, plane, clock, log, env = process.env }: HostDeps): BackupEngine {
-  return createSnapshotEngine({ stateFile: state.file, access: plane, clock, log, env });
+  return createSnapshotEngine({ stateFile: state.file, access: plane, clock, log, env, trust: state.verifications });
 }

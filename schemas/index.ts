@@ -10,3 +10,4 @@ export * from "./restore.ts";
 export * from "./schedules.ts";
 export * from "./status.ts";
 export * from "./trace.ts";
+export * from "./verification.ts";

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { GLOB_LENGTH_MAX, GLOB_RULES } from "./globs.ts";
+import { gameCheckKind } from "./verification.ts";
 
 /**
  * A game profile, `games/ID.yaml`: what ReconSync knows of a game, as data. Every fact names where it comes from (`sources`), or says
@@ -118,6 +119,25 @@ export const gameProfile = z
       })
       .optional()
       .describe("How to ask the server for its players. Left out when the game cannot be asked on its own host."),
+    checks: z
+      .array(
+        z
+          .strictObject({
+            globs: z
+              .array(glob)
+              .min(1)
+              .max(50)
+              .describe("Globs relative to the server's folder. The first entry that matches a file counts."),
+            kind: z
+              .enum([...gameCheckKind.options, "none"])
+              .describe("What such a file must be: it is looked at after a restore drill. `none`: it is not looked at."),
+            ...origin,
+          })
+          .describe("Files that share what is looked at."),
+      )
+      .max(50)
+      .optional()
+      .describe("What files of this game must be, beyond what their content and their endings tell."),
   })
   .superRefine((profile, context) => {
     const known = new Set(profile.sources.map((it) => it.key));
@@ -147,7 +167,7 @@ export interface Origin {
 export type FactPath = (string | number)[];
 
 /** Every fact of a profile with its path in the file. */
-export function facts(profile: Pick<GameProfile, "folder" | "backup" | "ports" | "process" | "query">): [FactPath, Origin][] {
+export function facts(profile: Pick<GameProfile, "folder" | "backup" | "ports" | "process" | "query" | "checks">): [FactPath, Origin][] {
   const all: [FactPath, Origin | undefined][] = [
     [["folder"], profile.folder],
     ...profile.backup.include.map((it, index): [FactPath, Origin] => [["backup", "include", index], it]),
@@ -157,6 +177,7 @@ export function facts(profile: Pick<GameProfile, "folder" | "backup" | "ports" |
     [["process", "linux"], profile.process?.linux],
     [["process", "windows"], profile.process?.windows],
     [["query"], profile.query],
+    ...(profile.checks ?? []).map((it, index): [FactPath, Origin] => [["checks", index], it]),
   ];
   return all.filter((it): it is [FactPath, Origin] => it[1] !== undefined);
 }

@@ -45,6 +45,7 @@ export async function checkRules(source: YamlSource, profiles: ProfileFolder, pl
       path: at("backup", name, "folder"),
       folder: requireAbsolute(source, at("backup", name, "folder"), platform),
     }));
+    const scratch = requireAbsolute(source, at("verify", "scratch"), platform);
     if (folder !== undefined) {
       const real = await realFolder(folder);
       for (const other of folders) {
@@ -53,6 +54,12 @@ export async function checkRules(source: YamlSource, profiles: ProfileFolder, pl
         break;
       }
       folders.push({ index, folder: real });
+      if (scratch !== undefined && relation(real, await realFolder(scratch), platform) !== "elsewhere") {
+        source.complain(
+          at("verify", "scratch"),
+          `must lie apart from the server's folder ${folder}: drills restore there, and backups would take them in`,
+        );
+      }
       for (const { path, folder: store } of stores) {
         if (store === undefined) continue;
         const where = relation(await realFolder(store), real, platform);

@@ -46,6 +46,15 @@ export interface ServerConfig {
   process?: { pidFile?: string; name?: string };
   query?: { type: string; password?: Secret };
   backup: BackupConfig;
+  /** How backups are proven restorable. */
+  verify: VerifyConfig;
+}
+
+export interface VerifyConfig {
+  daily: boolean;
+  drill: "weekly" | "daily" | "off";
+  /** Absolute path of the folder in which drills restore. Absent: beside the agent's database. */
+  scratch?: string;
 }
 
 export interface BackupConfig {

@@ -11,7 +11,7 @@ import { isQueryType } from "../monitor/query-types.ts";
 import { ConfigError, type ConfigProblem } from "./config-error.ts";
 import { checkRules } from "./config-rules.ts";
 import { expandText } from "./expand.ts";
-import type { BackupConfig, HostConfig, ServerConfig, StoreConfig } from "./host-config.ts";
+import type { BackupConfig, HostConfig, ServerConfig, StoreConfig, VerifyConfig } from "./host-config.ts";
 import { valueAt } from "./issues.ts";
 import { defaultStateFile, isAbsolutePath, tidyPath } from "./paths.ts";
 import { loadProfiles, type ProfileFolder } from "./profiles.ts";
@@ -150,7 +150,13 @@ async function resolveServer(written: ConfigFileServer, profile: GameProfile, pl
     ...(process && { process }),
     ...(query && { query }),
     backup: resolveBackup(written, profile, platform),
+    verify: resolveVerify(written, platform),
   };
+}
+
+function resolveVerify({ verify }: ConfigFileServer, platform: NodeJS.Platform): VerifyConfig {
+  const { daily = true, drill = "weekly", scratch } = verify ?? {};
+  return { daily, drill, ...(scratch !== undefined && { scratch: tidyPath(scratch, platform) }) };
 }
 
 function resolveProcess({ process }: ConfigFileServer, profile: GameProfile, platform: NodeJS.Platform): ServerConfig["process"] {

@@ -48,6 +48,7 @@ function describeServer(server: ServerConfig) {
       schedule: backup.schedules.map(describeSchedule),
       compression: backup.compression,
     },
+    verify: server.verify,
   };
 }
 

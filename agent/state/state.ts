@@ -12,6 +12,7 @@ import { RunsTable } from "./runs-table.ts";
 import { SchedulesTable } from "./schedules-table.ts";
 import { BUSY_TIMEOUT_MS, corrupt, loadSqlite, stateError, transaction } from "./sqlite.ts";
 import { UploadsTable } from "./uploads-table.ts";
+import { VerificationsTable } from "./verifications-table.ts";
 import { narrowAccess } from "./windows-access.ts";
 
 /** What the agent remembers between two runs, in one SQLite database. Several processes may have it open at the same time. */
@@ -26,6 +27,7 @@ export interface AgentState {
   readonly backups: BackupsTable;
   readonly schedules: SchedulesTable;
   readonly runs: RunsTable;
+  readonly verifications: VerificationsTable;
   /** All of `work` is kept, or nothing. */
   transaction<T>(work: () => T): T;
   close(): void;
@@ -126,6 +128,7 @@ function connect(db: DatabaseSync, { file, warnings, clock }: { file: string; wa
     backups: new BackupsTable(db),
     schedules: new SchedulesTable(db),
     runs: new RunsTable(db),
+    verifications: new VerificationsTable(db),
     transaction: (work) => transaction(db, work),
     close: () => {
       if (db.isOpen) db.close();

@@ -8,6 +8,7 @@ import { errorCode } from "../error-code.ts";
 import { forget } from "../repository/prune/forget.ts";
 import { prune } from "../repository/prune/run.ts";
 import type { Repository } from "../repository/repository.ts";
+import { type BackupTrust, NO_TRUST } from "../trust.ts";
 
 /** What only forgotten snapshots held is removed so often at most: it reads every tree, and holds up whoever else works there. In milliseconds. */
 export const PRUNE_EVERY_MS = 24 * 60 * 60_000;
@@ -27,12 +28,19 @@ export interface Retained {
  * Forgets the snapshots of a server that its retention does not keep, and now and then removes what only they held. In R2 the guild decides, so
  * that a host that was taken over removes nothing. Other people's snapshots in the same repository are left alone.
  */
-export async function retain(repository: Repository, request: BackupRequest, { cacheFolder }: { cacheFolder: string }): Promise<Retained> {
+export async function retain(
+  repository: Repository,
+  request: BackupRequest,
+  { cacheFolder, trust = NO_TRUST }: { cacheFolder: string; trust?: BackupTrust | undefined },
+): Promise<Retained> {
   const { server, clock, signal, log } = request;
   if (server.backup.store.type === "r2") return { pruned: [], warnings: [] };
   const pruned: string[] = [];
   try {
-    const gone = expired(await snapshotsOf(repository, server.id, signal), server.backup.retention, clock.now());
+    const doubts = trust.doubts(server.id);
+    const proven = trust.proven(server.id);
+    const known = (await snapshotsOf(repository, server.id, signal)).map((one) => ({ ...one, good: one.good && !doubts.has(one.id) }));
+    const gone = expired(known, server.backup.retention, clock.now()).filter((id) => id !== proven);
     const ids = await forget(repository, gone.slice(0, FORGOTTEN_AT_ONCE_MAX), { signal });
     pruned.push(...ids.map((id) => id.slice(0, SHORT_ID_DIGITS)));
     if (ids.length > 0) log.info({ server: server.id, snapshots: pruned }, "forgot snapshots that retention does not keep");

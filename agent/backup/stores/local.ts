@@ -9,6 +9,7 @@ import { errorCode } from "../error-code.ts";
 import { readManifestEnds } from "../manifest.ts";
 import { archiveOfPartial, PARTIAL_SUFFIX, parseArchiveName } from "../names.ts";
 import { TOOL_PREFIX } from "../tool.ts";
+import type { BackupTrust } from "../trust.ts";
 import { storeError } from "./file-body.ts";
 import { exists, LocalWriter } from "./local-writer.ts";
 import type { ArchiveStore, ArchiveWriter, NewArchive } from "./store.ts";
@@ -19,6 +20,8 @@ export interface LocalStoreDeps {
   log: Logger;
   /** Without it, an archive that was finished just before a crash stays beside the one that the job makes next. */
   journal?: UploadJournal;
+  /** Which archives did not pass a check, and which one a drill proved. */
+  trust?: BackupTrust;
   /** Bytes that may still be written to the folder's volume; asked of the operating system when absent. */
   freeBytes?: (folder: string) => Promise<number>;
   /** Gives a file a second name, as `fs.link`; for tests of file systems that cannot. */
@@ -82,7 +85,9 @@ export class LocalStore implements ArchiveStore {
   /** Only what ReconSync wrote for this server is considered: see `#ours`. The archive goes first, then its manifest. */
   async prune(server: string, keep: { keepLast: number; keepDays?: number }, now: number): Promise<string[]> {
     const removed: string[] = [];
-    for (const name of expired(await this.#ours(server), keep, now).slice(0, PRUNED_AT_ONCE_MAX)) {
+    const proven = this.#deps.trust?.proven(server);
+    const gone = expired(await this.#ours(server), keep, now).filter((name) => name !== proven);
+    for (const name of gone.slice(0, PRUNED_AT_ONCE_MAX)) {
       try {
         await this.#remove(name);
         removed.push(name);
@@ -101,6 +106,7 @@ export class LocalStore implements ArchiveStore {
    */
   async #ours(server: string) {
     const ours: { id: string; at: number; good: boolean; torn: boolean }[] = [];
+    const doubts = this.#deps.trust?.doubts(server);
     for (const name of await this.#names()) {
       const parsed = parseArchiveName(name);
       if (parsed?.server !== server) continue;
@@ -108,7 +114,8 @@ export class LocalStore implements ArchiveStore {
       if (stats === undefined || !stats.isFile()) continue;
       const footer = await this.#ourFooter(name, server);
       if (footer === undefined) continue;
-      ours.push({ id: name, at: parsed.at, good: stats.size === footer.archiveBytes, torn: footer.consistency === "torn" });
+      const good = stats.size === footer.archiveBytes && doubts?.has(name) !== true;
+      ours.push({ id: name, at: parsed.at, good, torn: footer.consistency === "torn" });
     }
     return ours;
   }

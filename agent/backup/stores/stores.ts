@@ -3,6 +3,7 @@ import type { ArchiveStoreConfig } from "../../config/host-config.ts";
 import type { ControlPlane } from "../../control-plane/control-plane.ts";
 import { AgentError, EXIT } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
+import type { BackupTrust } from "../trust.ts";
 import { LocalStore } from "./local.ts";
 import { R2Store } from "./r2.ts";
 import type { ArchiveStore } from "./store.ts";
@@ -15,6 +16,8 @@ export interface StoreDeps {
   controlPlane?: ControlPlane;
   /** Needed by `r2`; a local store uses it when it is there. */
   journal?: UploadJournal;
+  /** Used by a local store: in R2 the guild decides what goes. */
+  trust?: BackupTrust;
   /** Math.random when absent. */
   random?: () => number;
   /** See UPLOAD_PATIENCE_MS. */
