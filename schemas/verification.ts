@@ -8,10 +8,10 @@ const count = z.int().check(z.nonnegative());
 const text = (max: number) => z.string().check(z.maxLength(max));
 
 /**
- * `backup`: the structure of one backup, right after it was made; told of only when it fails. `daily`: the whole structure of the store and a share of
- * its data. `drill`: the newest backup, restored into a scratch folder and looked at as a game would.
+ * `daily`: the whole structure of the store and a share of its data. `drill`: the newest backup, restored into a scratch folder and looked at as a game
+ * would. The structure of a new backup is looked at when it is made: one that does not pass is a failed backup, `backup-unverified`.
  */
-export const verificationCheck = z.enum(["backup", "daily", "drill"]);
+export const verificationCheck = z.enum(["daily", "drill"]);
 export type VerificationCheck = z.infer<typeof verificationCheck>;
 
 /** What a file that came out of a backup is looked at for. */

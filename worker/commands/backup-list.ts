@@ -1,5 +1,6 @@
 import type { MessageBody } from "../discord/message.ts";
 import { button, COLOURS, message, row } from "../discord/message.ts";
+import { markWords } from "../discord/render-verification.ts";
 import { code, formatter, safe, time } from "../discord/text.ts";
 import type { BackupListView } from "../guild/views.ts";
 import { isRefusal } from "../refusals.ts";
@@ -11,7 +12,7 @@ import { serverOption } from "./options.ts";
 export const backupList = command({
   name: "backup list",
   description: "Show the backups of a game server",
-  help: "Newest first, with size, place and consistency: quiesced, stable or torn.",
+  help: "Newest first, with size, place, consistency (quiesced, stable or torn), and a mark on the one that a restore drill proved.",
   tier: "admin",
   rate: "query",
   options: { server: serverOption(true) },
@@ -44,7 +45,7 @@ function listMessage(list: BackupListView): MessageBody {
     const place = backup.store === "r2" ? "R2" : backup.store === "local" ? "on the host" : safe(backup.place, 100);
     const size = backup.format === "zip" ? bytes(backup.bytes) : `${bytes(backup.sourceBytes)}, ${bytes(backup.bytes)} of it stored anew`;
     const note = backup.note === null ? "" : `\n  ${safe(backup.note, 100)}`;
-    return `**${time(backup.at, "f")}** (${time(backup.at)})\n  ${size}, ${plural(backup.files, "file")}, ${backup.consistency}, ${place}: ${backup.format === "zip" ? "" : "snapshot "}${code(backup.name, 60)}${note}`;
+    return `**${time(backup.at, "f")}** (${time(backup.at)})\n  ${size}, ${plural(backup.files, "file")}, ${backup.consistency}, ${place}: ${backup.format === "zip" ? "" : "snapshot "}${code(backup.name, 60)}${note}${markWords(backup.mark)}`;
   });
   const reused = list.backups.some(({ format }) => format === "repository") ? ` for ${bytes(list.sourceBytes)} of files` : "";
   const pages = list.pages > 1 ? ` · page ${list.page + 1} of ${list.pages}` : "";

@@ -5,6 +5,7 @@ import { button, COLOURS, message, row } from "./message.ts";
 import { backupAgainId } from "./render-backup.ts";
 import { missedMessage } from "./render-missed.ts";
 import { securityMessage } from "./render-security.ts";
+import { failedCheckMessage, unprovenMessage } from "./render-verification.ts";
 import { code, duration, plural, safe, time } from "./text.ts";
 
 /** What the guild says unasked. */
@@ -20,6 +21,10 @@ export function noticeMessage(notice: Notice, tables: Tables): MessageBody {
       return missedMessage(notice, tables);
     case "run-failed":
       return failedMessage(notice, tables);
+    case "verification-failed":
+      return failedCheckMessage(notice, tables);
+    case "unproven":
+      return unprovenMessage(notice, tables);
     case "held-back":
       return message({
         title: "There is more of this",
@@ -37,6 +42,8 @@ const HELD_BACK: Record<Extract<Notice, { kind: "held-back" }>["of"], string> = 
   "held-back": "Notices",
   "run-failed": "Scheduled backups that failed",
   security: "Security incidents",
+  unproven: "Backups that no drill has proven",
+  "verification-failed": "Backups that did not pass a check",
 };
 
 type Of<K extends Notice["kind"]> = Extract<Notice, { kind: K }>;

@@ -24,6 +24,7 @@ import { SecurityDesk } from "./security-desk.ts";
 import type { Tables } from "./tables.ts";
 import { tablesOf } from "./tables.ts";
 import { TroubleDesk } from "./trouble-desk.ts";
+import { VerificationDesk } from "./verification-desk.ts";
 import { Viewer } from "./viewer.ts";
 
 /** Everything that a guild's object decides and shows with, put together. */
@@ -47,6 +48,7 @@ export interface Desks {
   credentials: CredentialDesk;
   keys: KeyDesk;
   security: SecurityDesk;
+  verifications: VerificationDesk;
 }
 
 export interface DesksGiven {
@@ -105,5 +107,6 @@ export function openDesks({ state, env, now, cutOff }: DesksGiven): Desks {
     credentials,
     keys: new KeyDesk({ storage, tables, now, cutOff, note }),
     security,
+    verifications: new VerificationDesk({ storage, tables, now }),
   };
 }

@@ -214,6 +214,16 @@ export const STEPS: readonly string[] = [
     used_from TEXT
   );
   `,
+  `
+  CREATE TABLE verifications (
+    server_id TEXT NOT NULL,
+    slot TEXT NOT NULL,
+    host_id TEXT NOT NULL,
+    verification_json TEXT NOT NULL,
+    told_at INTEGER NOT NULL,
+    PRIMARY KEY (server_id, slot)
+  ) WITHOUT ROWID;
+  `,
 ];
 
 /** Brings the database up to date. Each step and its number commit together. */

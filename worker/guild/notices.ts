@@ -4,6 +4,7 @@ import type { Messages, Subject } from "./messages.ts";
 import type { MissedNotice } from "./missed-rules.ts";
 import type { FailedRunNotice } from "./run-rules.ts";
 import type { SettingsTable } from "./settings.ts";
+import type { FailedCheckNotice, UnprovenNotice } from "./verification-rules.ts";
 
 /** What the guild tells by itself, without anybody having asked. `discord/render-notice.ts` has the words. `overAt`: since when it is over. */
 export type Notice =
@@ -13,6 +14,8 @@ export type Notice =
   | { kind: "clock-skew"; host: string; offMs: number; at: Instant; overAt: Instant | null; gone?: true }
   | MissedNotice
   | FailedRunNotice
+  | FailedCheckNotice
+  | UnprovenNotice
   /** Goes to the guild's owner, see security-desk.ts. */
   | ({ kind: "security"; incident: IncidentKind } & IncidentFacts)
   /** The last one of its kind for a while. */

@@ -16,6 +16,7 @@ import { Runs } from "./runs.ts";
 import { Servers } from "./servers.ts";
 import { SettingsTable } from "./settings.ts";
 import { Uploads } from "./uploads.ts";
+import { Verifications } from "./verifications.ts";
 
 /** All tables of a guild, over one database. */
 export interface Tables {
@@ -36,6 +37,7 @@ export interface Tables {
   acted: Acted;
   repositoryFiles: RepositoryFiles;
   credentials: RepositoryCredentials;
+  verifications: Verifications;
 }
 
 export function tablesOf(sql: SqlStorage): Tables {
@@ -66,5 +68,6 @@ export function tablesOf(sql: SqlStorage): Tables {
     acted: new Acted(sql),
     repositoryFiles: new RepositoryFiles(sql),
     credentials: new RepositoryCredentials(sql),
+    verifications: new Verifications(sql),
   };
 }
