@@ -16,6 +16,8 @@ import type { Logger } from "./logger.ts";
 import { scheduleTimes } from "./schedules/schedule-times.ts";
 import { Scheduler } from "./schedules/scheduler.ts";
 import type { AgentState } from "./state/state.ts";
+import type { VerificationDeps } from "./verification/subject.ts";
+import { Verifier } from "./verification/verifier.ts";
 
 /** After the signal to stop, running jobs may go on for so long, in milliseconds. systemd kills after 90 s (DefaultTimeoutStopSec). */
 export const GRACE_MS = 10_000;
@@ -38,6 +40,8 @@ export interface DaemonDeps {
   /** At least 0, below 1. */
   random?: () => number;
   telemetry?: Telemetry;
+  /** How the places of repositories are reached. Absent: backups are not verified by themselves. */
+  places?: VerificationDeps["places"];
 }
 
 /**
@@ -74,6 +78,14 @@ export async function runDaemon(deps: DaemonDeps, signal: AbortSignal): Promise<
     onReport: () => outbox.ring(),
     watch: (facts) => telemetry.work(facts),
   });
+  const verifier =
+    deps.places === undefined
+      ? undefined
+      : new Verifier({
+          ...{ config: config.current, state, places: deps.places, clock, log: logOf("verification") },
+          lockBackup: (server) => host.lockBackup(server),
+          onReport: () => outbox.ring(),
+        });
   telemetry.oddJobs = () => runner.oddJobs;
   telemetry.schedules = () => scheduleTimes(state.schedules, clock.now());
   const observations = new Observations({ host, clock: beats.clock("observations", clock), log: logOf("observations") });
@@ -104,7 +116,11 @@ export async function runDaemon(deps: DaemonDeps, signal: AbortSignal): Promise<
   const onPolled = (outcome: PollOutcome) => telemetry.polled(outcome);
   const polls = { plane, clock: beats.clock("polls", clock), random, log: logOf("polls"), onPolled };
   const renewal = new Renewal();
-  const leaves = [config.subscribe(() => scheduler.replace(config.current)), config.subscribe(onNews(config, { renewal, observations }))];
+  const leaves = [
+    config.subscribe(() => scheduler.replace(config.current)),
+    config.subscribe(() => verifier?.replace(config.current)),
+    config.subscribe(onNews(config, { renewal, observations })),
+  ];
   log.info({ host: state.identity.get()?.host, servers: config.current.servers.map(({ id }) => id) }, "the agent runs");
 
   const onLogError = (server: string, error: unknown) =>
@@ -120,6 +136,7 @@ export async function runDaemon(deps: DaemonDeps, signal: AbortSignal): Promise<
     runner.resume().then(() => pollUntilStopped({ ...polls, compose, take, onRecovered, renewal }, stopped.signal)),
     ...(reload === undefined ? [] : [reload(stopped.signal)]),
   ].map((loop) => loop.catch(onFatal));
+  const verifying = (verifier?.run(stopped.signal) ?? Promise.resolve()).catch(onFatal);
 
   try {
     await aborted(stopped.signal);
@@ -130,6 +147,9 @@ export async function runDaemon(deps: DaemonDeps, signal: AbortSignal): Promise<
     for (const leave of leaves) leave();
     delivering.abort();
     await Promise.all(loops);
+    // What a drill has made stands in the state: the next start removes what there is no time for.
+    if (!(await endsWithin(verifying, CLEAN_UP_MS, clock)))
+      log.warn("a verification did not stop in time; what it left behind goes at the next start");
   }
   if (fatal !== undefined) throw fatal.error;
   if (state.outbox.size > 0) {

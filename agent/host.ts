@@ -1,6 +1,7 @@
 import type { BackupEngine } from "./backup/engine.ts";
 import { judgeBy } from "./backup/retention-judge.ts";
 import { createSnapshotEngine } from "./backup/snapshots/engine.ts";
+import { checkedStore } from "./backup/stores/checked.ts";
 import { openStore } from "./backup/stores/stores.ts";
 import { createZipEngine } from "./backup/zip-engine.ts";
 import type { Clock } from "./clock.ts";
@@ -60,11 +61,17 @@ function engineOf(server: ServerConfig, deps: HostDeps): BackupEngine {
 /** Archives, each remembered so that the next one need not be made when nothing has changed. */
 function zipEngine(server: ServerConfig, { state, plane, clock, log }: HostDeps): BackupEngine {
   const memory = { stateFile: state.file, log };
-  const store = rememberingStore(
-    server,
-    openStore(archiveStoreOf(server), { clock, log, controlPlane: plane, journal: state.uploads, judge: judgeBy(state.retention) }),
-    memory,
-  );
+  const trust = state.verifications;
+  const stored = openStore(archiveStoreOf(server), {
+    clock,
+    log,
+    controlPlane: plane,
+    journal: state.uploads,
+    judge: judgeBy(state.retention),
+    trust,
+  });
+  // Within the memory: one that does not pass is not remembered.
+  const store = rememberingStore(server, checkedStore(stored, { clock, trust }), memory);
   const zip = createZipEngine();
   return {
     backup: (request) => zip.backup({ ...request, store }),
@@ -106,5 +113,6 @@ function archiveStoreOf({ backup: { store } }: ServerConfig): ArchiveStoreConfig
 }
 
 function snapshotEngine({ state, plane, clock, log, env = process.env }: HostDeps): BackupEngine {
-  return createSnapshotEngine({ stateFile: state.file, access: plane, clock, log, env, judge: judgeBy(state.retention) });
+  const { retention, verifications: trust } = state;
+  return createSnapshotEngine({ stateFile: state.file, access: plane, clock, log, env, judge: judgeBy(retention), trust });
 }

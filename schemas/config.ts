@@ -190,6 +190,28 @@ const backup = z
   })
   .describe("What is backed up, and where to.");
 
+const verify = z
+  .strictObject({
+    daily: z
+      .boolean()
+      .default(true)
+      .describe(
+        "Each day the structure of the whole store is checked and a share of its data is read, so that all of it is read in 30 days.",
+      ),
+    drill: z
+      .enum(["weekly", "daily", "off"])
+      .default("weekly")
+      .describe("How often the newest backup is restored into a scratch folder, looked at, and removed again."),
+    scratch: path
+      .optional()
+      .describe(
+        "Absolute path of the folder in which drills restore. It needs room for the whole world and 1 GiB beyond. Default: `drills` beside the agent's database.",
+      )
+      .meta({ examples: ["/mnt/scratch"] }),
+  })
+  .describe("How backups are proven restorable. See [verification.md](verification.md).")
+  .meta({ examples: [{ drill: "daily" }] });
+
 const ports = z
   .strictObject({
     game: portNumber.optional().describe("The port that players connect to. Default: the profile's."),
@@ -303,6 +325,7 @@ const server = z
     control: control.optional(),
     console: console.optional(),
     backup,
+    verify: verify.optional(),
   })
   .describe("One game server.");
 

@@ -12,3 +12,4 @@ export * from "./retention-policy.ts";
 export * from "./schedules.ts";
 export * from "./status.ts";
 export * from "./trace.ts";
+export * from "./verification.ts";

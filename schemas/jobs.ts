@@ -5,6 +5,7 @@ import { restorePayload, restorePlan, restorePlanPayload, restoreResult } from "
 import { announcedSchedule, SCHEDULES_PER_SERVER_MAX, scheduledRun, scheduleName } from "./schedules.ts";
 import { hostLoad, serverStatus } from "./status.ts";
 import { traceparent } from "./trace.ts";
+import { verification } from "./verification.ts";
 
 const count = z.int().check(z.nonnegative());
 const text = (max: number) => z.string().check(z.maxLength(max));
@@ -208,5 +209,7 @@ export const report = z.discriminatedUnion("kind", [
   z.object({ key: reportKey, kind: z.literal("backup"), result: backupResult }),
   /** A scheduled run began or ended. The key is `server/schedule/nominal` and stays the same through both. */
   z.object({ key: reportKey, kind: z.literal("run"), run: scheduledRun, outcome: runOutcome, traceparent: z.optional(traceparent) }),
+  /** The host looked whether backups could be restored. */
+  z.object({ key: reportKey, kind: z.literal("verification"), verification }),
 ]);
 export type Report = z.infer<typeof report>;

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { GLOB_LENGTH_MAX, GLOB_RULES } from "./globs.ts";
 import { CONSOLE_DIALECTS, commandStep, logStep, STEPS_MAX } from "./hold.ts";
+import { gameCheckKind } from "./verification.ts";
 
 /**
  * A game profile, `games/ID.yaml`: what ReconSync knows of a game, as data. Every fact names where it comes from (`sources`), or says
@@ -155,6 +156,25 @@ export const gameProfile = z
       })
       .optional()
       .describe("How saves are held around a backup. Left out when the game has no way."),
+    checks: z
+      .array(
+        z
+          .strictObject({
+            globs: z
+              .array(glob)
+              .min(1)
+              .max(50)
+              .describe("Globs relative to the server's folder. The first entry that matches a file counts."),
+            kind: z
+              .enum([...gameCheckKind.options, "none"])
+              .describe("What such a file must be: it is looked at after a restore drill. `none`: it is not looked at."),
+            ...origin,
+          })
+          .describe("Files that share what is looked at."),
+      )
+      .max(50)
+      .optional()
+      .describe("What files of this game must be, beyond what their content and their endings tell."),
   })
   .superRefine((profile, context) => {
     const known = new Set(profile.sources.map((it) => it.key));
@@ -185,7 +205,7 @@ export type FactPath = (string | number)[];
 
 /** Every fact of a profile with its path in the file. */
 export function facts(
-  profile: Pick<GameProfile, "folder" | "backup" | "ports" | "process" | "players" | "query" | "console" | "hold">,
+  profile: Pick<GameProfile, "folder" | "backup" | "ports" | "process" | "players" | "query" | "console" | "hold" | "checks">,
 ): [FactPath, Origin][] {
   const all: [FactPath, Origin | undefined][] = [
     [["folder"], profile.folder],
@@ -201,6 +221,7 @@ export function facts(
     ...(["before", "after"] as const).flatMap((list) =>
       (profile.hold?.[list] ?? []).map((it, index): [FactPath, Origin] => [["hold", list, index], it]),
     ),
+    ...(profile.checks ?? []).map((it, index): [FactPath, Origin] => [["checks", index], it]),
   ];
   return all.filter((it): it is [FactPath, Origin] => it[1] !== undefined);
 }

@@ -15,6 +15,8 @@ export interface VerifyOptions {
   /** Bytes of the archive read so far and in all; it is read twice. */
   report?: (progress: { done: number; total: number }) => void;
   signal?: AbortSignal;
+  /** Waited for before each piece and each entry that is read. */
+  mayRead?: () => Promise<void>;
 }
 
 export interface VerifyReport {
@@ -56,7 +58,7 @@ export async function verifyArchive(archivePath: string, options: VerifyOptions 
     const header = first.value;
     if (header.archive !== basename(archivePath)) comparison.archiveName(header.archive, basename(archivePath));
 
-    const sha256 = await hashOf(archivePath, signal, progress);
+    const sha256 = await hashOf(archivePath, options, progress);
     let footer: ManifestFooter | undefined;
     const pullManifest = async (): Promise<boolean> => {
       const { done, value } = await manifest.next();
@@ -67,6 +69,7 @@ export async function verifyArchive(archivePath: string, options: VerifyOptions 
     };
     // Both are in the same order, so that only what is out of place has to be kept in memory.
     for await (const found of readZip(archivePath, { signal, onBytes: (bytes) => progress(size + bytes) })) {
+      await options.mayRead?.();
       comparison.found(found);
       while (comparison.behind() && (await pullManifest()));
     }
@@ -90,7 +93,7 @@ async function sizeOf(path: string): Promise<number> {
   throw new AgentError("archive-missing", `There is no archive ${path}. Check the path.`, { exitCode: EXIT.usage });
 }
 
-async function hashOf(path: string, signal: AbortSignal | undefined, progress: (bytes: number) => void): Promise<string> {
+async function hashOf(path: string, { signal, mayRead }: VerifyOptions, progress: (bytes: number) => void): Promise<string> {
   const hash = createHash("sha256");
   let bytes = 0;
   try {
@@ -98,6 +101,7 @@ async function hashOf(path: string, signal: AbortSignal | undefined, progress: (
       hash.update(chunk);
       bytes += chunk.length;
       progress(bytes);
+      await mayRead?.();
     }
   } catch (error) {
     signal?.throwIfAborted();

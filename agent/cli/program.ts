@@ -76,6 +76,11 @@ function build(io: Io, exit: (code: number) => void): Command {
     .argument("<server>", "its id in the config")
     .option("--json", "answer in JSON")
     .action(async (server, options) => (await import("./kept.ts")).keptStatsCommand(server, options, io));
+  command("drill", "restore the newest backup of a server into a scratch folder, look at every file, and remove it again")
+    .argument("<server>", "its id in the config")
+    .option("--scratch <dir>", "restore below this folder, whatever the config says")
+    .option("--json", "answer in JSON")
+    .action(async (server, options) => exit(await (await import("./drill.ts")).drillCommand(server, options, io)));
   command("recovery-key", "show the key that opens this host's repositories, as text and QR code")
     .option("--saved", "say that a copy is put away: backups warn no more")
     .option("--import <file>", "take the key of an earlier host, which the file holds")

@@ -65,12 +65,13 @@ async function serve(config: LiveConfig, state: AgentState, log: Logger, { reloa
   const clock = systemClock;
   const plane = new WorkerClient({ identity: state.identity, clock, skew: new SkewWatch(log), fetch: telemetry.fetch() });
   const host = createHost({ config, state, plane, clock, log });
+  const places = { access: plane, env: process.env };
   const reload = (signal: AbortSignal) => reloader.run(signal);
   telemetry.serve(config.current, { state, log });
   const leave = config.subscribe(() => telemetry.follow(config.current, config.problem));
   try {
     await untilStopped(
-      (signal) => runDaemon({ config, reload, state, plane, host, clock, log, graceMs, telemetry }, signal),
+      (signal) => runDaemon({ config, reload, state, plane, host, clock, log, graceMs, telemetry, places }, signal),
       (name) => log.info({ signal: name }, "asked to stop; asked again, it ends at once"),
       { onHangup: () => reloader.reload() },
     );

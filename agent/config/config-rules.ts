@@ -48,6 +48,7 @@ export async function checkRules(source: YamlSource, profiles: ProfileFolder, pl
       path: at("backup", name, "folder"),
       folder: requireAbsolute(source, at("backup", name, "folder"), platform),
     }));
+    const scratch = requireAbsolute(source, at("verify", "scratch"), platform);
     if (folder !== undefined) {
       const real = await realFolder(folder);
       for (const other of folders) {
@@ -59,6 +60,12 @@ export async function checkRules(source: YamlSource, profiles: ProfileFolder, pl
       const restored = text("restore", "folder");
       if (restored !== undefined && relation(real, await realFolder(restored), platform) !== "elsewhere") {
         source.complain(at("restore", "folder"), `is the server's folder ${folder}, or lies in it. Choose a folder beside it`);
+      }
+      if (scratch !== undefined && relation(real, await realFolder(scratch), platform) !== "elsewhere") {
+        source.complain(
+          at("verify", "scratch"),
+          `must lie apart from the server's folder ${folder}: drills restore there, and backups would take them in`,
+        );
       }
       for (const { path, folder: store } of stores) {
         if (store === undefined) continue;

@@ -54,6 +54,15 @@ export interface ServerConfig {
   /** How the agent may speak to the server's console; not at all when absent. */
   console?: ConsoleTarget;
   backup: BackupConfig;
+  /** How backups are proven restorable. */
+  verify: VerifyConfig;
+}
+
+export interface VerifyConfig {
+  daily: boolean;
+  drill: "weekly" | "daily" | "off";
+  /** Absolute path of the folder in which drills restore. Absent: beside the agent's database. */
+  scratch?: string;
 }
 
 /** Durations in milliseconds. */

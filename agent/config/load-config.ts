@@ -13,7 +13,7 @@ import { checkRules } from "./config-rules.ts";
 import { resolveConsole, resolveHold } from "./console-config.ts";
 import { controlFolder, resolveControl } from "./control-config.ts";
 import { expandText } from "./expand.ts";
-import type { BackupConfig, HostConfig, ServerConfig, StoreConfig } from "./host-config.ts";
+import type { BackupConfig, HostConfig, ServerConfig, StoreConfig, VerifyConfig } from "./host-config.ts";
 import { valueAt } from "./issues.ts";
 import { defaultStateFile, isAbsolutePath, tidyPath } from "./paths.ts";
 import { loadProfiles, type ProfileFolder } from "./profiles.ts";
@@ -161,7 +161,13 @@ async function resolveServer(written: ConfigFileServer, profile: GameProfile, pl
     ...(control && { control }),
     ...(console && { console }),
     backup: { ...resolveBackup(written, profile, platform), ...resolveHold(written, profile, console !== undefined, place) },
+    verify: resolveVerify(written, platform),
   };
+}
+
+function resolveVerify({ verify }: ConfigFileServer, platform: NodeJS.Platform): VerifyConfig {
+  const { daily = true, drill = "weekly", scratch } = verify ?? {};
+  return { daily, drill, ...(scratch !== undefined && { scratch: tidyPath(scratch, platform) }) };
 }
 
 function resolveRestore(

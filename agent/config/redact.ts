@@ -53,6 +53,7 @@ function describeServer(server: ServerConfig) {
       hold: describeHold(backup.hold),
       compression: backup.compression,
     },
+    verify: server.verify,
   };
 }
 

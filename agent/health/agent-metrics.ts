@@ -1,5 +1,6 @@
 import type { BackupResult, JobKind, Outcome } from "../../schemas/index.ts";
 import type { LastBackup } from "../state/backups-table.ts";
+import type { TimedRow } from "../state/verifications-table.ts";
 import { Registry, type Row } from "./registry.ts";
 
 /** How a job ended. `dropped`: it was not this host's any more, and nobody heard of its outcome. */
@@ -16,7 +17,18 @@ const END_STATES: readonly EndState[] = ["succeeded", "failed", "cancelled", "re
 const POLL_OUTCOMES: readonly PollOutcome[] = ["work", "empty", "failed", "renewed"];
 const EVENT_OUTCOMES: readonly EventOutcome[] = ["delivered", "refused", "expired"];
 /** Where errors are counted; a log line of any other component counts as `agent`. */
-export const COMPONENTS = ["agent", "polls", "jobs", "schedules", "outbox", "observations", "config", "health", "traces"] as const;
+export const COMPONENTS = [
+  "agent",
+  "polls",
+  "jobs",
+  "schedules",
+  "outbox",
+  "observations",
+  "config",
+  "health",
+  "traces",
+  "verification",
+] as const;
 export type Component = (typeof COMPONENTS)[number];
 
 /** Upper bounds in seconds: an answer from memory, a write, a part of an archive, a poll that is held for 50 s. */
@@ -39,6 +51,7 @@ export interface MetricSources {
   schedules: () => readonly ScheduleTimes[];
   oddJobs: () => number;
   lastBackups: () => readonly LastBackup[];
+  verifications: () => readonly TimedRow[];
 }
 
 /**
@@ -147,6 +160,35 @@ export class AgentMetrics {
     last("reconsync_backup_last_duration_seconds", "How long the last good backup took.", ({ durationMs }) => durationMs / 1000);
     last("reconsync_backup_last_size_bytes", "Size of the archive of the last good backup.", ({ bytes }) => bytes);
     last("reconsync_backup_last_source_bytes", "Size of what the last good backup read.", ({ sourceBytes }) => sourceBytes);
+    const verified = (name: string, help: string, of: (row: TimedRow) => number | undefined) =>
+      r.read({ name, help, type: "gauge", labels: ["server", "check"] }, () =>
+        sources.verifications().flatMap((row) => {
+          const value = this.#servers.has(row.server) ? of(row) : undefined;
+          return value === undefined ? [] : [{ server: row.server, check: row.check, value }];
+        }),
+      );
+    verified(
+      "reconsync_verification_last_timestamp_seconds",
+      "When backups were last verified: daily share or restore drill.",
+      ({ last }) => last && (last.startedAt + last.durationMs) / 1000,
+    );
+    verified("reconsync_verification_last_passed", "1 when the last verification passed, 0 when it failed or was put off.", ({ last }) =>
+      last === undefined ? undefined : Number(last.outcome === "passed"),
+    );
+    r.read(
+      {
+        name: "reconsync_verification_proven_backup_timestamp_seconds",
+        help: "When the newest backup was made that a restore drill has proven.",
+        type: "gauge",
+        labels: ["server"],
+      },
+      () =>
+        sources
+          .verifications()
+          .flatMap(({ server, proven }) =>
+            this.#servers.has(server) && proven?.madeAt !== undefined ? [{ server, value: proven.madeAt / 1000 }] : [],
+          ),
+    );
     plain("process_start_time_seconds", "When the process began.", "gauge", () => (Date.now() - process.uptime() * 1000) / 1000);
     plain("process_cpu_seconds_total", "CPU time of the process.", "counter", () => {
       const { user, system } = process.cpuUsage();

@@ -16,6 +16,7 @@ metrics.attach("1.2.3", {
   schedules: () => [],
   oddJobs: () => 0,
   lastBackups: () => [],
+  verifications: () => [],
 });
 const { infos } = metrics.registry;
 

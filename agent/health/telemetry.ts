@@ -28,7 +28,7 @@ export interface TelemetryDeps {
 
 /** What is served and sent, once the agent has a state and a log. */
 export interface ServedDeps {
-  state: Pick<AgentState, "identity" | "outbox" | "backups">;
+  state: Pick<AgentState, "identity" | "outbox" | "backups" | "verifications">;
   log: Logger;
   fetch?: Fetch;
   random?: () => number;
@@ -111,6 +111,7 @@ export class Telemetry {
       schedules: () => this.schedules(),
       oddJobs: () => this.oddJobs(),
       lastBackups: () => state.backups.all(),
+      verifications: () => state.verifications.all(),
     });
     const answer = (method: string, target: string) => reply(method, target, () => this.#facts());
     const server = new HealthServer({ answer, clock: this.#clock, log: log.child({ component: "health" }), random });

@@ -118,4 +118,32 @@ export const MIGRATIONS: readonly string[] = [
     resumed_at INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE verifications (
+    server TEXT NOT NULL,
+    check_name TEXT NOT NULL CHECK (check_name IN ('daily', 'drill')),
+    since REAL NOT NULL,
+    settled REAL NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    next_at REAL NOT NULL DEFAULT 0,
+    round TEXT NOT NULL DEFAULT '[]',
+    last TEXT,
+    proven TEXT,
+    PRIMARY KEY (server, check_name)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE doubts (
+    server TEXT NOT NULL,
+    backup TEXT NOT NULL,
+    why TEXT NOT NULL,
+    at REAL NOT NULL,
+    PRIMARY KEY (server, backup)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE drill_folders (
+    folder TEXT PRIMARY KEY,
+    server TEXT NOT NULL,
+    begun_at REAL NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

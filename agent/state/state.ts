@@ -15,6 +15,7 @@ import { RunsTable } from "./runs-table.ts";
 import { SchedulesTable } from "./schedules-table.ts";
 import { BUSY_TIMEOUT_MS, corrupt, loadSqlite, stateError, transaction } from "./sqlite.ts";
 import { UploadsTable } from "./uploads-table.ts";
+import { VerificationsTable } from "./verifications-table.ts";
 import { narrowAccess } from "./windows-access.ts";
 
 /** What the agent remembers between two runs, in one SQLite database. Several processes may have it open at the same time. */
@@ -32,6 +33,7 @@ export interface AgentState {
   readonly restores: RestoresTable;
   readonly holds: HoldsTable;
   readonly retention: RetentionTable;
+  readonly verifications: VerificationsTable;
   /** All of `work` is kept, or nothing. */
   transaction<T>(work: () => T): T;
   close(): void;
@@ -135,6 +137,7 @@ function connect(db: DatabaseSync, { file, warnings, clock }: { file: string; wa
     restores: new RestoresTable(db),
     holds: new HoldsTable(db),
     retention: new RetentionTable(db),
+    verifications: new VerificationsTable(db),
     transaction: (work) => transaction(db, work),
     close: () => {
       if (db.isOpen) db.close();

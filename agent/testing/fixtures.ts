@@ -97,6 +97,7 @@ export function serverConfig(id: string, folder = "/srv/game"): ServerConfig {
       schedules: [],
       compression: 1,
     },
+    verify: { daily: false, drill: "off" },
   };
 }
 

@@ -1,5 +1,6 @@
 import type { MessageBody } from "../discord/message.ts";
 import { button, COLOURS, message, row } from "../discord/message.ts";
+import { markWords } from "../discord/render-verification.ts";
 import { code, formatter, safe, time } from "../discord/text.ts";
 import type { BackupListView } from "../guild/views.ts";
 import { isRefusal } from "../refusals.ts";
@@ -11,7 +12,7 @@ import { serverOption } from "./options.ts";
 export const backupList = command({
   name: "backup list",
   description: "Show the backups of a game server",
-  help: "Newest first, with size, place and consistency: quiesced, stable or torn. 🛟 marks what was there before a restore.",
+  help: "Newest first, with size, place, consistency (quiesced, stable or torn), and a mark on the one that a restore drill proved. 🛟 marks what was there before a restore.",
   tier: "admin",
   rate: "query",
   options: { server: serverOption(true) },
@@ -50,7 +51,7 @@ function listMessage(list: BackupListView): MessageBody {
         ? ""
         : `\n  🛟 Safety backup: what was there before a restore, kept until ${time(backup.safetyUntil, "f")} at least`;
     const note = backup.note === null ? "" : `\n  ${safe(backup.note, 100)}`;
-    return `${pin}**${time(backup.at, "f")}** (${time(backup.at)})\n  ${size}, ${plural(backup.files, "file")}, ${backup.consistency}, ${place}: ${backup.format === "zip" ? "" : "snapshot "}${code(backup.name, 60)}${tags}${safety}${note}`;
+    return `${pin}**${time(backup.at, "f")}** (${time(backup.at)})\n  ${size}, ${plural(backup.files, "file")}, ${backup.consistency}, ${place}: ${backup.format === "zip" ? "" : "snapshot "}${code(backup.name, 60)}${tags}${safety}${note}${markWords(backup.mark)}`;
   });
   const reused = list.backups.some(({ format }) => format === "repository") ? ` for ${bytes(list.sourceBytes)} of files` : "";
   const pages = list.pages > 1 ? ` · page ${list.page + 1} of ${list.pages}` : "";

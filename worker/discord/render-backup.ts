@@ -1,9 +1,11 @@
 import type { ArchiveBackup, BackupResult, Consistency, Progress, SnapshotBackup } from "../../schemas/index.ts";
 import { backupName } from "../../schemas/index.ts";
 import { KIND_RULES } from "../guild/job-rules.ts";
+import type { ProofView } from "../guild/verification-view.ts";
 import type { BackupJobView } from "../guild/views.ts";
 import type { Embed, MessageBody } from "./message.ts";
 import { button, COLOURS, LIMITS, message, row } from "./message.ts";
+import { proofWords } from "./render-verification.ts";
 import type { Format } from "./text.ts";
 import { bar, code, formatter, safe, time } from "./text.ts";
 
@@ -138,6 +140,7 @@ function done(view: BackupJobView, result: BackupResult): Embed {
     color: result.consistency === "torn" ? COLOURS.warning : COLOURS.success,
     fields: [
       ...resultFields(result, view.format),
+      ...proofFields(view.proof),
       { name: "Asked by", value: `<@${view.requestedBy}>`, inline: true },
       ...(view.note === null ? [] : [{ name: "Note", value: safe(view.note), inline: false }]),
     ],
@@ -170,6 +173,11 @@ function consistencyText({ consistency, evidence = [] }: BackupResult): string {
   const lines = [CONSISTENCY[consistency], ...evidence.map((text) => `- ${safe(text, EVIDENCE_SHOWN_MAX)}`)];
   while (lines.join("\n").length > LIMITS.fieldValue) lines.pop();
   return lines.join("\n");
+}
+
+/** Nothing is said where no drill has told of anything. */
+export function proofFields(proof: ProofView | null): NonNullable<Embed["fields"]> {
+  return proof === null ? [] : [{ name: "Last proven restorable", value: proofWords(proof), inline: false }];
 }
 
 function archiveFields({ bytes: stored, sourceBytes }: ArchiveBackup, format: Format): NonNullable<Embed["fields"]> {

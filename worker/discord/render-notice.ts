@@ -6,6 +6,7 @@ import { backupAgainId } from "./render-backup.ts";
 import { missedMessage } from "./render-missed.ts";
 import { frozenMessage } from "./render-retention.ts";
 import { securityMessage } from "./render-security.ts";
+import { failedCheckMessage, unprovenMessage } from "./render-verification.ts";
 import type { Format } from "./text.ts";
 import { code, duration, plural, safe, time } from "./text.ts";
 
@@ -24,6 +25,10 @@ export function noticeMessage(notice: Notice, tables: Tables): MessageBody {
       return failedMessage(notice, tables);
     case "retention-frozen":
       return frozenMessage(notice, tables, formatIn(tables));
+    case "verification-failed":
+      return failedCheckMessage(notice, tables);
+    case "unproven":
+      return unprovenMessage(notice, tables);
     case "held-back":
       return message({
         title: "There is more of this",
@@ -42,6 +47,8 @@ const HELD_BACK: Record<Extract<Notice, { kind: "held-back" }>["of"], string> = 
   "retention-frozen": "Retention that has stopped",
   "run-failed": "Scheduled backups that failed",
   security: "Security incidents",
+  unproven: "Backups that no drill has proven",
+  "verification-failed": "Backups that did not pass a check",
 };
 
 type Of<K extends Notice["kind"]> = Extract<Notice, { kind: K }>;

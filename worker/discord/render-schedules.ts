@@ -2,7 +2,7 @@ import type { RunResultView, RunView, ScheduleJobView, ScheduleListView, Schedul
 import { lines } from "./lines.ts";
 import type { MessageBody } from "./message.ts";
 import { COLOURS, LIMITS, message } from "./message.ts";
-import { resultFields, resultLines } from "./render-backup.ts";
+import { proofFields, resultFields, resultLines } from "./render-backup.ts";
 import { code, plural, safe, time } from "./text.ts";
 
 /** `/schedule list`: every schedule, when it comes next and how the last run went. */
@@ -116,7 +116,7 @@ function waitingWords({ state, hostOnline, hostSeenAt, deadline }: ScheduleJobVi
 }
 
 /** A scheduled backup that succeeded, for the channel that a guild has set for these. */
-export function runResultMessage({ format, serverName, hostName, run, result }: RunResultView): MessageBody {
+export function runResultMessage({ proof, format, serverName, hostName, run, result }: RunResultView): MessageBody {
   const torn = result.consistency === "torn";
   const caughtUp = run.catchUp ? ["Caught up: the host was not there when it was due."] : [];
   const description = [...caughtUp, ...resultLines(result, format)].join("\n").slice(0, LIMITS.description);
@@ -126,6 +126,7 @@ export function runResultMessage({ format, serverName, hostName, run, result }: 
     color: torn ? COLOURS.warning : COLOURS.success,
     fields: [
       ...resultFields(result, format),
+      ...proofFields(proof),
       { name: "Schedule", value: code(run.schedule), inline: true },
       { name: "Was due", value: time(run.nominal, "f"), inline: true },
       { name: "Host", value: safe(hostName, 60), inline: true },

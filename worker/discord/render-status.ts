@@ -2,6 +2,7 @@ import type { ServerStatus } from "../../schemas/index.ts";
 import type { ServerView, StatusView } from "../guild/views.ts";
 import type { Embed, MessageBody } from "./message.ts";
 import { COLOURS, message } from "./message.ts";
+import { verifiedField } from "./render-verification.ts";
 import type { Format } from "./text.ts";
 import { formatter, safe, time } from "./text.ts";
 
@@ -72,6 +73,7 @@ function serverEmbed(server: ServerView, { now, format }: StatusView): Embed {
       { name: "Host", value: safe(server.hostName, 60), inline: true },
       ...(status === null ? [] : statusFields(status, format)),
       { name: "Last backup", value: lastBackup(server, format), inline: true },
+      ...(server.verified === null ? [] : [{ name: "Last proven restorable", value: verifiedField(server.verified), inline: false }]),
     ],
   };
 }

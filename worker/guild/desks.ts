@@ -27,6 +27,7 @@ import { SecurityDesk } from "./security-desk.ts";
 import type { Tables } from "./tables.ts";
 import { tablesOf } from "./tables.ts";
 import { TroubleDesk } from "./trouble-desk.ts";
+import { VerificationDesk } from "./verification-desk.ts";
 import { Viewer } from "./viewer.ts";
 
 /** Everything that a guild's object decides and shows with, put together. */
@@ -52,6 +53,7 @@ export interface Desks {
   keys: KeyDesk;
   security: SecurityDesk;
   retention: RetentionDesk;
+  verifications: VerificationDesk;
 }
 
 export interface DesksGiven {
@@ -113,5 +115,6 @@ export function openDesks({ state, env, now, cutOff }: DesksGiven): Desks {
     keys: new KeyDesk({ storage, tables, now, cutOff, note }),
     security,
     retention: new RetentionDesk({ storage, tables, viewer, now, supersede: (host) => polls.supersede(host) }),
+    verifications: new VerificationDesk({ storage, tables, now }),
   };
 }

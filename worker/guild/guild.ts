@@ -388,7 +388,11 @@ export class Guild extends DurableObject<Env> {
 
   async report(from: HostCall, report: Report): Promise<{ taken: boolean } | Refusal> {
     const { host } = from;
-    const take = () => (report.kind === "run" ? this.#desks.runs.report(host, report) : this.#desks.outcomes.report(host, report));
+    const take = () => {
+      if (report.kind === "run") return this.#desks.runs.report(host, report);
+      if (report.kind === "verification") return this.#desks.verifications.report(host, report);
+      return this.#desks.outcomes.report(host, report);
+    };
     return this.#asHost(from, take, namesIn(report));
   }
 

@@ -261,6 +261,16 @@ export const STEPS: readonly string[] = [
   ALTER TABLE backups ADD COLUMN tags_json TEXT;
   CREATE INDEX backups_marked ON backups (server_id) WHERE pin_json IS NOT NULL OR tags_json IS NOT NULL;
   `,
+  `
+  CREATE TABLE verifications (
+    server_id TEXT NOT NULL,
+    slot TEXT NOT NULL,
+    host_id TEXT NOT NULL,
+    verification_json TEXT NOT NULL,
+    told_at INTEGER NOT NULL,
+    PRIMARY KEY (server_id, slot)
+  ) WITHOUT ROWID;
+  `,
 ];
 
 /** Brings the database up to date. Each step and its number commit together. */

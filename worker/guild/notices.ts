@@ -5,6 +5,7 @@ import type { MissedNotice } from "./missed-rules.ts";
 import type { FrozenReason } from "./retention-table.ts";
 import type { FailedRunNotice } from "./run-rules.ts";
 import type { SettingsTable } from "./settings.ts";
+import type { FailedCheckNotice, UnprovenNotice } from "./verification-rules.ts";
 
 /** What the guild tells by itself, without anybody having asked. `discord/render-notice.ts` has the words. `overAt`: since when it is over. */
 export type Notice =
@@ -16,6 +17,8 @@ export type Notice =
   | FailedRunNotice
   /** Retention of a server has stopped. `by`: the member who let it go on. */
   | { kind: "retention-frozen"; server: string; reasons: FrozenReason[]; at: Instant; overAt: Instant | null; by: string | null }
+  | FailedCheckNotice
+  | UnprovenNotice
   /** Goes to the guild's owner, see security-desk.ts. */
   | ({ kind: "security"; incident: IncidentKind } & IncidentFacts)
   /** The last one of its kind for a while. */

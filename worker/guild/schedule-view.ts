@@ -10,6 +10,8 @@ import type { RunRecord } from "./runs.ts";
 import { missedKey, missedNotice } from "./schedule-watch.ts";
 import type { ServerRecord } from "./servers.ts";
 import type { Tables } from "./tables.ts";
+import type { ProofView } from "./verification-view.ts";
+import { proofView } from "./verification-view.ts";
 
 /** What people are shown of schedules and their runs: plain values, rendered in `discord/`. */
 
@@ -71,6 +73,8 @@ export interface RunResultView {
   hostName: string;
   run: RunView & { schedule: string };
   result: BackupResult;
+  /** The newest backup of the server that a drill proved. */
+  proof: ProofView | null;
 }
 
 export function scheduleListView(servers: readonly ServerRecord[], tables: Tables, presence: Presence, now: Instant): ScheduleListView {
@@ -116,6 +120,7 @@ export function runResultView(id: number, tables: Tables, format: Format): RunRe
     hostName: tables.hosts.byId(run.host)?.name ?? run.host,
     run: { ...runView(run), schedule: run.schedule },
     result,
+    proof: proofView(run.server, tables),
   };
 }
 

@@ -63,6 +63,7 @@ export class SecurityDesk {
 }
 
 export function namesIn(report: Report): Named {
+  if (report.kind === "verification") return { server: report.verification.server };
   return report.kind === "backup"
     ? { server: report.result.server, upload: uploadOf(report.result) ?? undefined }
     : { server: report.run.server };

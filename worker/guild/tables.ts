@@ -19,6 +19,7 @@ import { Runs } from "./runs.ts";
 import { Servers } from "./servers.ts";
 import { SettingsTable } from "./settings.ts";
 import { Uploads } from "./uploads.ts";
+import { Verifications } from "./verifications.ts";
 
 /** All tables of a guild, over one database. */
 export interface Tables {
@@ -42,6 +43,7 @@ export interface Tables {
   restores: Restores;
   absences: Absences;
   retention: RetentionTable;
+  verifications: Verifications;
 }
 
 export function tablesOf(sql: SqlStorage): Tables {
@@ -80,5 +82,6 @@ export function tablesOf(sql: SqlStorage): Tables {
     restores,
     absences: new Absences(sql),
     retention: new RetentionTable(sql),
+    verifications: new Verifications(sql),
   };
 }

@@ -12,6 +12,7 @@ import type { RunResultView, ScheduleJobView, ScheduleListView } from "./schedul
 import { runResultView, scheduleJobView, scheduleListView } from "./schedule-view.ts";
 import type { ServerRecord } from "./servers.ts";
 import type { Tables } from "./tables.ts";
+import { markOf, proofView, verifiedView } from "./verification-view.ts";
 import type { BackupJobView, BackupListView, Choice, HostView, ServerView, StatusView } from "./views.ts";
 
 /** Backups on one page of `/backup list`: what fits into an embed with room to spare. */
@@ -80,6 +81,7 @@ export class Viewer {
       deadline: job.deadline,
       progress: job.progress,
       result: job.result as BackupResult | null,
+      proof: job.server === null ? null : proofView(job.server, this.#tables),
       error: job.error,
       notice: job.notice,
     };
@@ -136,6 +138,7 @@ export class Viewer {
         pinned: backup.pin !== null,
         tags: backup.tags,
         safetyUntil: backup.purpose === "safety" ? backup.createdAt + SAFETY_KEPT_DAYS * DAY_MS : null,
+        mark: markOf(server, backup, this.#tables),
       })),
     };
   }
@@ -167,6 +170,7 @@ export class Viewer {
       status: sight?.status?.servers.find((status) => status.server === server.id) ?? null,
       lastBackup: last === null ? null : { at: last.startedAt, bytes: last.bytes, consistency: last.consistency },
       backupRunning: this.#tables.jobs.openBackupOf(server.id) !== null,
+      verified: verifiedView(server.id, this.#tables),
     };
   }
 }

@@ -1,6 +1,7 @@
 import type { BackupResult, Instant, Problem, Progress, ServerStatus } from "../../schemas/index.ts";
 import type { Format } from "../discord/text.ts";
 import type { JobState } from "./job-rules.ts";
+import type { BackupMark, ProofView, VerifiedView } from "./verification-view.ts";
 
 /** What people are shown of the guild's state: plain values, rendered in `discord/`. */
 
@@ -42,6 +43,8 @@ export interface BackupJobView {
   deadline: Instant;
   progress: Progress | null;
   result: BackupResult | null;
+  /** The newest backup of the server that a drill proved. */
+  proof: ProofView | null;
   error: Problem | null;
   notice: string | null;
 }
@@ -56,6 +59,8 @@ export interface ServerView {
   status: ServerStatus | null;
   lastBackup: { at: Instant; bytes: number; consistency: BackupResult["consistency"] } | null;
   backupRunning: boolean;
+  /** Null when its host has never told of a verification. */
+  verified: VerifiedView | null;
 }
 
 export interface StatusView {
@@ -94,6 +99,7 @@ export interface BackupListView {
     tags: string[];
     /** Made by a restore, of what was there before it: until when retention leaves it alone. */
     safetyUntil: Instant | null;
+    mark: BackupMark;
   }[];
 }
 

@@ -14,9 +14,11 @@ import type { CorruptError } from "../repository/format/corrupt.ts";
 import { type OpenOptions, Repository } from "../repository/repository.ts";
 import { MirroredStore, type MirrorProblem } from "../repository/stores/mirrored.ts";
 import type { RepositoryStore } from "../repository/stores/store.ts";
+import { verifySnapshot } from "../repository/verify/snapshot.ts";
 import { whoIsHere } from "../repository/who-is-here.ts";
 import { ownJudge, type RetentionJudge } from "../retention-judge.ts";
 import type { SavesEvidence } from "../saves.ts";
+import { type BackupTrust, unverified } from "../trust.ts";
 import { nothingToBackUp } from "../walk.ts";
 import { openPlace, type PlaceDeps, storeFolders } from "./place.ts";
 import { snapshotResult } from "./result.ts";
@@ -27,12 +29,17 @@ export interface SnapshotDeps extends PlaceDeps {
   judge?: RetentionJudge;
   /** The recovery key and what is kept of repositories lie beside it. */
   stateFile: string;
+  /** Remembers which backups did not pass a check. Absent: nobody does. */
+  trust?: BackupTrust;
 }
 
 /** Beside the agent's database: what is known of repositories and of the files in them. It can be removed at any time. */
 export function cacheFolderOf(stateFile: string): string {
   return join(dirname(stateFile), "repository-cache");
 }
+
+/** Of what is wrong with a new backup, so much is told. */
+const PROBLEMS_TOLD = 3;
 
 const PHASES: Record<BackupProgress["phase"], Progress["phase"]> = { scanning: "scanning", reading: "archiving", storing: "finishing" };
 
@@ -74,10 +81,16 @@ async function makeSnapshot(request: BackupRequest, deps: SnapshotDeps, onlyIfCh
     // Before the walk begins, so that a folder that is made for it now is known and left out.
     const repository = await openOrInit(store, key, { server, cacheFolder, signal, onDamaged, now: startedAt });
     await mirror.catchUp(store, signal);
-    const { summary, saves } = await snapshot(request, { repository, cacheFolder, onlyIfChanged });
+    const doubted = deps.trust?.doubts(server.id) ?? new Set();
+    let { summary, saves } = await snapshot(request, { repository, cacheFolder, onlyIfChanged });
+    // It holds what one holds that did not pass its check: that is no backup to rest on.
+    if (summary.unchanged && doubted.has(summary.snapshot)) {
+      ({ summary, saves } = await snapshot(request, { repository, cacheFolder, onlyIfChanged: false }));
+    }
     await mirror.catchUp(store, signal);
     if (summary.unchanged) return null;
-    const kept = await retain(repository, request, { cacheFolder, judge: deps.judge ?? ownJudge });
+    await checkStructure(repository, request, { snapshot: summary.snapshot, doubted, trust: deps.trust });
+    const kept = await retain(repository, request, { cacheFolder, judge: deps.judge ?? ownJudge, trust: deps.trust });
     log.info(
       { server: server.id, snapshot: summary.snapshot, bytes: summary.bytesAdded, consistency: summary.consistency },
       "backup written",
@@ -93,6 +106,22 @@ async function makeSnapshot(request: BackupRequest, deps: SnapshotDeps, onlyIfCh
   } finally {
     await store.close();
   }
+}
+
+/**
+ * Reads the structure of the new snapshot back. One that does not pass is no backup: it stays where it is, and nothing older is removed for it.
+ * @throws AgentError `backup-unverified`
+ */
+async function checkStructure(
+  repository: Repository,
+  { server, clock, signal }: BackupRequest,
+  { snapshot, doubted, trust }: { snapshot: string; doubted: ReadonlySet<string>; trust: BackupTrust | undefined },
+): Promise<void> {
+  const { problems, problemCount } = await verifySnapshot(repository, snapshot, { signal, doubted });
+  if (problemCount === 0) return;
+  const why = problems.slice(0, PROBLEMS_TOLD).join("; ");
+  trust?.doubt(server.id, snapshot, why, clock.now());
+  throw unverified(why, problemCount);
 }
 
 function damageWarning([first, ...others]: readonly string[]): string[] {

@@ -9,6 +9,7 @@ import { forget } from "../repository/prune/forget.ts";
 import { prune } from "../repository/prune/run.ts";
 import type { Repository } from "../repository/repository.ts";
 import type { RetentionJudge } from "../retention-judge.ts";
+import { type BackupTrust, NO_TRUST } from "../trust.ts";
 
 /** What only forgotten snapshots held is removed so often at most: it reads every tree, and holds up whoever else works there. In milliseconds. */
 export const PRUNE_EVERY_MS = 24 * 60 * 60_000;
@@ -31,14 +32,17 @@ export interface Retained {
 export async function retain(
   repository: Repository,
   request: BackupRequest,
-  { cacheFolder, judge }: { cacheFolder: string; judge: RetentionJudge },
+  { cacheFolder, judge, trust = NO_TRUST }: { cacheFolder: string; judge: RetentionJudge; trust?: BackupTrust | undefined },
 ): Promise<Retained> {
   const { server, clock, signal, log, purpose } = request;
   // What a restore saves first must push out nothing that it may be about to restore.
   if (server.backup.store.type === "r2" || purpose === "safety") return { pruned: [], warnings: [] };
   const pruned: string[] = [];
   try {
-    const gone = judge(server.id, await snapshotsOf(repository, server.id, signal), server.backup.retention, clock.now());
+    const doubts = trust.doubts(server.id);
+    const proven = trust.proven(server.id);
+    const known = (await snapshotsOf(repository, server.id, signal)).map((one) => ({ ...one, good: one.good && !doubts.has(one.id) }));
+    const gone = judge(server.id, known, server.backup.retention, clock.now()).filter((id) => id !== proven);
     const ids = await forget(repository, gone.slice(0, FORGOTTEN_AT_ONCE_MAX), { signal });
     pruned.push(...ids.map((id) => id.slice(0, SHORT_ID_DIGITS)));
     if (ids.length > 0) log.info({ server: server.id, snapshots: pruned }, "forgot snapshots that retention does not keep");

@@ -10,6 +10,7 @@ import { readManifestEnds } from "../manifest.ts";
 import { archiveOfPartial, PARTIAL_SUFFIX, parseArchiveName } from "../names.ts";
 import { ownJudge, type RetentionJudge } from "../retention-judge.ts";
 import { TOOL_PREFIX } from "../tool.ts";
+import type { BackupTrust } from "../trust.ts";
 import { storeError } from "./file-body.ts";
 import { exists, LocalWriter } from "./local-writer.ts";
 import type { ArchiveStore, ArchiveWriter, NewArchive } from "./store.ts";
@@ -22,6 +23,8 @@ export interface LocalStoreDeps {
   journal?: UploadJournal;
   /** Which archives may go; by the given rule alone when absent. */
   judge?: RetentionJudge;
+  /** Which archives did not pass a check, and which one a drill proved. */
+  trust?: BackupTrust;
   /** Bytes that may still be written to the folder's volume; asked of the operating system when absent. */
   freeBytes?: (folder: string) => Promise<number>;
   /** Gives a file a second name, as `fs.link`; for tests of file systems that cannot. */
@@ -88,8 +91,10 @@ export class LocalStore implements ArchiveStore {
    */
   async prune(server: string, keep: { keepLast: number; keepDays?: number }, now: number): Promise<string[]> {
     const removed: string[] = [];
-    const { judge = ownJudge } = this.#deps;
-    for (const name of judge(server, await this.#ours(server), keep, now).slice(0, PRUNED_AT_ONCE_MAX)) {
+    const { judge = ownJudge, trust } = this.#deps;
+    const proven = trust?.proven(server);
+    const gone = judge(server, await this.#ours(server), keep, now).filter((name) => name !== proven);
+    for (const name of gone.slice(0, PRUNED_AT_ONCE_MAX)) {
       try {
         await this.#remove(name);
         removed.push(name);
@@ -108,6 +113,7 @@ export class LocalStore implements ArchiveStore {
    */
   async #ours(server: string) {
     const ours: RetainedBackup[] = [];
+    const doubts = this.#deps.trust?.doubts(server);
     for (const name of await this.#names()) {
       const parsed = parseArchiveName(name);
       if (parsed?.server !== server) continue;
@@ -116,8 +122,8 @@ export class LocalStore implements ArchiveStore {
       const ends = await this.#ourEnds(name, server);
       if (ends === undefined) continue;
       const { header, footer } = ends;
-      const facts = { good: stats.size === footer.archiveBytes, torn: footer.consistency === "torn", purpose: header.purpose };
-      ours.push({ id: name, at: parsed.at, ...facts });
+      const good = stats.size === footer.archiveBytes && doubts?.has(name) !== true;
+      ours.push({ id: name, at: parsed.at, good, torn: footer.consistency === "torn", purpose: header.purpose });
     }
     return ours;
   }

@@ -4,6 +4,7 @@ import type { ControlPlane } from "../../control-plane/control-plane.ts";
 import { AgentError, EXIT } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
 import type { RetentionJudge } from "../retention-judge.ts";
+import type { BackupTrust } from "../trust.ts";
 import { LocalStore } from "./local.ts";
 import { R2Store } from "./r2.ts";
 import type { ArchiveStore } from "./store.ts";
@@ -18,6 +19,8 @@ export interface StoreDeps {
   journal?: UploadJournal;
   /** Which archives a local store may remove; by the given rule alone when absent. */
   judge?: RetentionJudge;
+  /** Used by a local store: in R2 the guild decides what goes. */
+  trust?: BackupTrust;
   /** Math.random when absent. */
   random?: () => number;
   /** See UPLOAD_PATIENCE_MS. */

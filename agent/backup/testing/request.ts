@@ -28,6 +28,7 @@ export function serverAt(folder: string, storeFolder: string, backup: Partial<Se
       compression: 1,
       ...backup,
     },
+    verify: { daily: false, drill: "off" },
   };
 }
 

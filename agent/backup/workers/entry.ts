@@ -1,4 +1,5 @@
 import { parentPort } from "node:worker_threads";
+import { gameCheckTasks } from "../../verification/checks/tasks.ts";
 import { backupTasks } from "../repository/backup/thread-tasks.ts";
 import { restoreTasks } from "../repository/restore/tasks.ts";
 import { verifyTasks } from "../repository/verify/pack-tasks.ts";
@@ -7,7 +8,7 @@ import { sendable } from "./errors.ts";
 import type { TaskCall, TaskReply, TaskTable } from "./tasks.ts";
 
 /** Every task that a worker thread knows. Each room adds its own table here. */
-const TASKS: TaskTable = { ...backupTasks, ...restoreTasks, ...verifyTasks, ...zipTasks };
+const TASKS: TaskTable = { ...backupTasks, ...restoreTasks, ...verifyTasks, ...zipTasks, ...gameCheckTasks };
 
 const port = parentPort;
 if (port === null) throw new Error("This script runs in a worker thread of ReconSync only.");

@@ -35,6 +35,7 @@ export function testServer(changes: Partial<ServerConfig> & { protocol?: "tcp" |
       schedules: [],
       compression: 1,
     },
+    verify: { daily: false, drill: "off" },
     ...server,
   };
 }

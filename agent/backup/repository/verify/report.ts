@@ -19,6 +19,8 @@ export interface VerifyProblem {
   files: HitFile[];
   /** How many there are in all snapshots. */
   fileCount: number;
+  /** The snapshots that they are in. */
+  snapshots: Id[];
 }
 
 export interface VerifyReport {
@@ -32,6 +34,8 @@ export interface VerifyReport {
   /** Packs that were read whole, and their bytes. */
   packsRead: number;
   bytesRead: number;
+  /** The first pack of the arc that there was no time for. */
+  unread?: Id;
   blobs: number;
   /** Packs that no index file names: left by a run that was killed, and taken over by the next one or by prune. */
   strayPacks: number;
@@ -57,7 +61,7 @@ export class Problems {
     }
     this.#count += 1;
     if (this.#byName.size >= PROBLEMS_MAX) return null;
-    const problem: VerifyProblem = { kind, name, wrong, files: [], fileCount: 0 };
+    const problem: VerifyProblem = { kind, name, wrong, files: [], fileCount: 0, snapshots: [] };
     this.#byName.set(key, problem);
     return problem;
   }
@@ -77,5 +81,7 @@ export class Problems {
 
 export function addHit(problem: VerifyProblem, hit: HitFile): void {
   problem.fileCount += 1;
+  // They come snapshot by snapshot.
+  if (problem.snapshots.at(-1) !== hit.snapshot) problem.snapshots.push(hit.snapshot);
   if (problem.files.length < FILES_MAX) problem.files.push(hit);
 }

@@ -15,7 +15,7 @@ import { attribute } from "./attribute.ts";
 import { FileChecks } from "./files.ts";
 import { VERIFY_PACK, type VerifyPackInput, type VerifyPackOutcome } from "./pack-tasks.ts";
 import { Problems, type VerifyProblem, type VerifyReport } from "./report.ts";
-import { isInShare } from "./share.ts";
+import { type Arc, distance, isInArc, isInShare } from "./share.ts";
 
 export interface VerifyProgress {
   phase: "files" | "trees" | "packs" | "hits";
@@ -29,7 +29,11 @@ export interface VerifyOptions {
   readData: boolean | number;
   /** Counts up from run to run, so that a share comes round to every pack. */
   turn?: number;
+  /** Reads the packs of this part of the circle instead, in its order, until `enough`. */
+  arc?: Arc & { enough?: () => boolean };
   threads?: number;
+  /** Threads that somebody else has started and closes. */
+  pool?: WorkerPool;
   report?: (progress: VerifyProgress) => void;
   signal: AbortSignal;
 }
@@ -60,6 +64,7 @@ class Verification {
   readonly #missing = new Map<Id, VerifyProblem | null>();
   #packsRead = 0;
   #bytesRead = 0;
+  #unread: Id | undefined;
 
   constructor(repository: Repository, options: VerifyOptions) {
     this.#repository = repository;
@@ -92,6 +97,7 @@ class Verification {
       packs: this.#index.packCount,
       packsRead: this.#packsRead,
       bytesRead: this.#bytesRead,
+      ...(this.#unread !== undefined && { unread: this.#unread }),
       blobs: this.#index.size,
       strayPacks: [...this.#stored.keys()].filter((pack) => !this.#index.hasPack(pack)).length,
       ms: Math.round(performance.now() - started),
@@ -115,22 +121,30 @@ class Verification {
 
   /** Reads packs whole: those of the share, and those whose size is wrong, to learn which of their blobs are left. */
   async #readPacks(odd: ReadonlySet<Id>): Promise<void> {
-    const { readData, turn = 0, threads = defaultThreads(), report, signal } = this.#options;
+    const { readData, turn = 0, arc, report, signal } = this.#options;
+    const threads = this.#options.pool?.threads.length ?? this.#options.threads ?? defaultThreads();
     const share = Number(readData);
+    const wanted = (id: Id) => (arc === undefined ? isInShare(id, share, turn) : isInArc(id, arc));
     const chosen = [...this.#index.packs()]
       .map(({ id }) => id)
-      .filter((id) => odd.has(id) || ((this.#stored.get(id) ?? Number.POSITIVE_INFINITY) <= PACK_MAX_BYTES && isInShare(id, share, turn)));
+      .filter((id) => odd.has(id) || ((this.#stored.get(id) ?? Number.POSITIVE_INFINITY) <= PACK_MAX_BYTES && wanted(id)));
+    if (arc !== undefined) chosen.sort((a, b) => distance(a, arc.from) - distance(b, arc.from));
     if (chosen.length === 0) return;
-    const pool = new WorkerPool(Math.min(threads, chosen.length));
+    const pool = this.#options.pool ?? new WorkerPool(Math.min(threads, chosen.length));
     try {
       await atOnce(chosen, Math.max(1, Math.min(this.#repository.store.parallel, threads + READ_AHEAD)), async (pack) => {
         signal.throwIfAborted();
+        // Those whose size is wrong come in any case: what is lost with them has to be known.
+        if (arc?.enough?.() === true && !odd.has(pack)) {
+          if (this.#unread === undefined || distance(pack, arc.from) < distance(this.#unread, arc.from)) this.#unread = pack;
+          return;
+        }
         await this.#readPack(pack, pool);
         this.#packsRead += 1;
         report?.({ phase: "packs", done: this.#packsRead, total: chosen.length });
       });
     } finally {
-      await pool.close();
+      if (this.#options.pool === undefined) await pool.close();
     }
   }
 
