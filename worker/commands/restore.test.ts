@@ -692,8 +692,9 @@ describe("a restore that does not succeed", () => {
   });
 
   it("does not say so when it failed late", async () => {
-    const { text } = await failing("internal-error", "probing");
-    expect(text).toContain("its end is not known");
+    const { text } = await failing("restore-rollback-failed", "rolling-back", "The old world lies in /srv/.island.");
+    for (const part of ["failed late", "The old world lies in /srv/.island.", "Nothing is lost", "restore --recover"])
+      expect(text).toContain(part);
     expect(text).not.toContain("Nothing of the server was touched");
   });
 

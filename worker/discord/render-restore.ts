@@ -241,6 +241,8 @@ function notRestored(view: RestoreView): MessageBody {
       const title = `${what(view)} was rolled back`;
       return message({ title, description: `↩️ ${next}\n\n${why}`, color: COLOURS.warning, ...base });
     }
+    case "stuck":
+      return message({ title: `${what(view)} failed late`, description: `${why}\n\n${STUCK}`, color: COLOURS.error, ...base });
     case "unknown": {
       const title = `${what(view)}: its end is not known`;
       const description = `${why}\n\n${UNKNOWN}`;
@@ -252,8 +254,10 @@ function notRestored(view: RestoreView): MessageBody {
 }
 
 const UNTOUCHED = "Nothing of the server was touched: it is as it was.";
+const STUCK =
+  "Nothing is lost: what was there before is kept on the host, and in the safety backup. Do what the message says before anybody starts the server; `reconsync restore --recover` on the host goes on from there.";
 const UNKNOWN =
-  "The host went silent in the middle of it, or said no more. When its agent is back, it finishes the restore or puts back what was there before, by itself. Look at the host before you do anything else; `/status` shows the server. The safety backup, if it was made by then, is in `/backup list`.";
+  "The host went silent in the middle of it. When its agent is back, it finishes the restore or puts back what was there before, by itself. Look at the host before you do anything else; `/status` shows the server. The safety backup, if it was made by then, is in `/backup list`.";
 
 /** One that is over without having done anything. */
 function closed(view: RestoreView, title: string, description: string): MessageBody {
