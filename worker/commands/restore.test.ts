@@ -654,9 +654,14 @@ describe("Cancel", () => {
     await scene.progress(job, "saving");
     await scene.press(stop);
     await scene.progress(job, "swapping", { notice: "Cancel came too late: the folders are being exchanged." });
-    await scene.finish(job, { state: "succeeded", kind: "restore", result: resultOf(job) });
-    await scene.at(NOON + 5000);
+    await scene.at(NOON + 3000);
     await scene.tick();
+    expect(scene.shown().text).toContain("Restore of The island goes on");
+    expect(textOf(await run(scene.by(), "status"))).toContain("A restore goes on");
+    await scene.finish(job, { state: "succeeded", kind: "restore", result: resultOf(job) });
+    await scene.at(NOON + 8000);
+    await scene.tick();
+    expect(textOf(await run(scene.by(), "status"))).not.toContain("A restore goes on");
     expect(scene.shown().text).toContain("Cancel came too late");
     expect(scene.shown().text).toContain("is done");
   });

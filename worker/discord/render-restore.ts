@@ -1,5 +1,6 @@
 import type { BackupRef, RestoreChange, RestorePlan, RestoreResult } from "../../schemas/index.ts";
 import { backupName } from "../../schemas/index.ts";
+import { LATE_PHASES } from "../guild/restore-rules.ts";
 import type { RestoreJobView, RestoreView } from "../guild/restore-view.ts";
 import { lines } from "./lines.ts";
 import type { ActionRow, Embed, MessageBody } from "./message.ts";
@@ -164,13 +165,11 @@ function warnings({ backup, plan }: RestoreView): Fields {
 function restoring(view: RestoreView): MessageBody {
   const { job } = view;
   if (job === null) return closed(view, what(view), "");
-  const title = job.cancelling
-    ? `${what(view)}: cancelling`
-    : job.state === "queued"
-      ? `${what(view)} is waiting`
-      : `${what(view)} goes on`;
+  // Asked too late, it goes on all the same; the agent says so.
+  const cancelling = job.cancelling && !(job.progress !== null && LATE_PHASES.includes(job.progress.phase));
+  const title = cancelling ? `${what(view)}: cancelling` : job.state === "queued" ? `${what(view)} is waiting` : `${what(view)} goes on`;
   const told = job.state === "queued" ? [waiting(view)] : runningLines(job, view.format);
-  const color = job.cancelling ? COLOURS.warning : COLOURS.info;
+  const color = cancelling ? COLOURS.warning : COLOURS.info;
   const fields = [...aboutBackup(view), ...limits(view), ...people(view)];
   return message({ title, description: told.join("\n"), color, fields, footer: { text: job.id } }, stop(view, job));
 }

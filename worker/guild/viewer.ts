@@ -154,6 +154,7 @@ export class Viewer {
     const host = this.#tables.hosts.byId(server.host);
     const sight = host === null ? null : this.#presence.of(host, now);
     const last = this.#tables.backups.newest(server.id);
+    const active = this.#tables.restores.activeOn(server.id);
     return {
       id: server.id,
       name: server.name,
@@ -164,6 +165,7 @@ export class Viewer {
       status: sight?.status?.servers.find((status) => status.server === server.id) ?? null,
       lastBackup: last === null ? null : { at: last.startedAt, bytes: last.bytes, consistency: last.consistency },
       backupRunning: this.#tables.jobs.openBackupOf(server.id) !== null,
+      restoring: active !== null && active.payload.to === undefined,
     };
   }
 }

@@ -56,6 +56,8 @@ export interface ServerView {
   status: ServerStatus | null;
   lastBackup: { at: Instant; bytes: number; consistency: BackupResult["consistency"] } | null;
   backupRunning: boolean;
+  /** A restore into its own folder waits or goes on. */
+  restoring: boolean;
 }
 
 export interface StatusView {
