@@ -5,7 +5,7 @@ import type { Job } from "../../schemas/index.ts";
 import { guildOf } from "../env.ts";
 import { CONFIRM_MS, UNDO_MS } from "../guild/restore-rules.ts";
 import { discordEdge } from "../testing/discord-edge.ts";
-import { answerOf, commandBody, PERMISSION, run, send, snowflake, textOf } from "../testing/interactions.ts";
+import { answerOf, commandBody, fillIn, PERMISSION, run, send, snowflake, textOf } from "../testing/interactions.ts";
 import { archiveOf, buttonsOf, codeOf, HOUR, MINUTE, NOON, planOf, RestoreScene, resultOf } from "../testing/restore-scene.ts";
 import { backupResultOf, serverNamed, succeeded } from "../testing/test-agent.ts";
 
@@ -61,7 +61,7 @@ describe("/restore, from the question to the result", () => {
       '"Changed","value":"12 files, 48.0 MB"',
       '"Removed","value":"1 file, 1.0 MB"',
       "needs 2.1 GB, 50.0 GB free",
-      "world/region/r.0.0.mca",
+      "`~` `world/region/r.0.0.mca` 4.0 MB",
       "and 14 more files",
       "it is stopped and started again (the systemd unit island.service)",
       "kept in a safety backup",
@@ -611,6 +611,21 @@ describe("the queue", () => {
     await scene.tick();
     expect(scene.shown().text).toContain("its end is not known");
     expect(scene.shown().text).not.toContain("Nothing of the server was touched");
+  });
+
+  it("is free again when a host that went silent in the middle of a restore is revoked", async () => {
+    const { scene, job } = await confirmed();
+    await scene.progress(job, "swapping");
+    await scene.at(NOON + 5 * MINUTE, { silent: true });
+    await scene.tick();
+    expect(scene.shown().text).toContain("Restore of The island: the host is silent");
+    expect(scene.shown().text).toContain("The agent went silent in attempt 1.");
+    expect(scene.shown().buttons).toEqual([]);
+    await fillIn(scene.by(), `revoke/${scene.agent.host}`, { name: "Base" });
+    await scene.at(NOON + 6 * MINUTE, { silent: true });
+    await scene.tick();
+    expect(scene.shown().text).toContain("its end is not known");
+    expect((await scene.read("SELECT state FROM jobs WHERE kind = 'restore'"))[0]?.state).toBe("failed");
   });
 });
 

@@ -148,7 +148,7 @@ function planFields({ format, to }: RestoreView, plan: RestorePlan): Fields {
   ];
 }
 
-const SIGNS: Record<RestorePlan["sample"][number]["change"], string> = { added: "➕", changed: "✏️", removed: "➖" };
+const SIGNS: Record<RestorePlan["sample"][number]["change"], string> = { added: "`+`", changed: "`~`", removed: "`-`" };
 
 function warnings({ backup, plan }: RestoreView): Fields {
   const torn =
@@ -167,9 +167,11 @@ function restoring(view: RestoreView): MessageBody {
   if (job === null) return closed(view, what(view), "");
   // Asked too late, it goes on all the same; the agent says so.
   const cancelling = job.cancelling && !(job.progress !== null && LATE_PHASES.includes(job.progress.phase));
-  const title = cancelling ? `${what(view)}: cancelling` : job.state === "queued" ? `${what(view)} is waiting` : `${what(view)} goes on`;
-  const told = job.state === "queued" ? [waiting(view)] : runningLines(job, view.format);
-  const color = cancelling ? COLOURS.warning : COLOURS.info;
+  const doing = job.silent ? "the host is silent" : cancelling ? "cancelling" : null;
+  const state = job.state === "queued" ? "is waiting" : "goes on";
+  const title = doing === null ? `${what(view)} ${state}` : `${what(view)}: ${doing}`;
+  const told = job.silent ? [silence(view, job)] : job.state === "queued" ? [waiting(view)] : runningLines(job, view.format);
+  const color = job.silent || cancelling ? COLOURS.warning : COLOURS.info;
   const fields = [...aboutBackup(view), ...limits(view), ...people(view)];
   return message({ title, description: told.join("\n"), color, fields, footer: { text: job.id } }, stop(view, job));
 }
@@ -273,6 +275,15 @@ function waiting({ job, hostOnline, hostSeenAt, behindBackup, server }: RestoreV
   if (hostOnline) return `${notice}The host takes it up in a moment.${until}`;
   const seen = hostSeenAt === null ? "has not been seen yet" : `was last seen ${time(hostSeenAt)}`;
   return `${notice}The host is offline: it ${seen}. It goes on when the host is back.${until} \`/status server:${server}\` shows more.`;
+}
+
+function silence({ hostSeenAt }: RestoreView, { notice, deadline }: RestoreJobView): string {
+  const seen = hostSeenAt === null ? "" : ` It was last seen ${time(hostSeenAt)}.`;
+  return [
+    ...(notice === null ? [] : [`${safe(notice)}${seen}`]),
+    "When its agent is back, it goes on with the restore, or puts back what was there before.",
+    `Nobody waits for it any more ${time(deadline)}. Is the host gone for good, take away its access with \`/agent revoke\`.`,
+  ].join("\n");
 }
 
 function aboutBackup({ backup, chosen, format }: RestoreView): Fields {
