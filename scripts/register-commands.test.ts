@@ -5,7 +5,7 @@ import { startSandbox } from "../sandbox/index.ts";
 import { ROOT } from "./embedded/worker.ts";
 import { describeChanges, registerCommands } from "./register-commands.ts";
 
-const WORDS = ["access", "agent", "audit", "backup", "config", "help", "jobs", "schedule", "status"];
+const WORDS = ["access", "agent", "audit", "backup", "config", "help", "jobs", "restore", "schedule", "status"];
 
 async function settings() {
   const sandbox = await startSandbox({ rateLimits: "wide" });

@@ -141,7 +141,7 @@ const REFUSALS = {
   ],
   "restore-silent": [
     409,
-    "The host went silent in the middle of this restore, so that it cannot be cancelled. When it is back, its agent goes on or puts back what was there before.",
+    "The host went silent in the middle of this restore, so that it cannot be cancelled. When it is back, its agent goes on or puts back what was there before. Is it gone for good, take away its access with `/agent revoke`.",
   ],
   "restore-not-done": [409, "Only a restore that succeeded can be undone. Nothing was changed."],
   "restore-undo-none": [409, "This restore touched nothing of the server, so there is nothing to undo."],

@@ -64,7 +64,8 @@ it("lists a page at a time, each archive once, also when several came at the sam
   await runInDurableObject(guildOf(env, guild), (_, { storage: { sql } }) => {
     for (let index = 0; index < 450; index += 1) {
       sql.exec(
-        `INSERT INTO backups SELECT ?, ?, server_id, host_id, job_id, ?, made_by, created_at + ?, json_set(result_json, '$.upload', ?), removed_at
+        `INSERT INTO backups (id, key, server_id, host_id, job_id, upload_id, made_by, created_at, result_json, removed_at)
+         SELECT ?, ?, server_id, host_id, job_id, ?, made_by, created_at + ?, json_set(result_json, '$.upload', ?), removed_at
          FROM backups WHERE key LIKE '%by-hand/1'`,
         ...[newId("backup"), `copy/${index}`, newId("upload"), Math.floor(index / 100), newId("upload")],
       );

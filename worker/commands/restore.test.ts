@@ -5,7 +5,7 @@ import type { Job } from "../../schemas/index.ts";
 import { guildOf } from "../env.ts";
 import { CONFIRM_MS, UNDO_MS } from "../guild/restore-rules.ts";
 import { discordEdge } from "../testing/discord-edge.ts";
-import { answerOf, commandBody, PERMISSION, run, send, snowflake, textOf } from "../testing/interactions.ts";
+import { answerOf, commandBody, fillIn, PERMISSION, run, send, snowflake, textOf } from "../testing/interactions.ts";
 import { archiveOf, buttonsOf, codeOf, HOUR, MINUTE, NOON, planOf, RestoreScene, resultOf } from "../testing/restore-scene.ts";
 import { backupResultOf, serverNamed, succeeded } from "../testing/test-agent.ts";
 
@@ -61,7 +61,7 @@ describe("/restore, from the question to the result", () => {
       '"Changed","value":"12 files, 48.0 MB"',
       '"Removed","value":"1 file, 1.0 MB"',
       "needs 2.1 GB, 50.0 GB free",
-      "world/region/r.0.0.mca",
+      "`~` `world/region/r.0.0.mca` 4.0 MB",
       "and 14 more files",
       "it is stopped and started again (the systemd unit island.service)",
       "kept in a safety backup",
@@ -612,6 +612,21 @@ describe("the queue", () => {
     expect(scene.shown().text).toContain("its end is not known");
     expect(scene.shown().text).not.toContain("Nothing of the server was touched");
   });
+
+  it("is free again when a host that went silent in the middle of a restore is revoked", async () => {
+    const { scene, job } = await confirmed();
+    await scene.progress(job, "swapping");
+    await scene.at(NOON + 5 * MINUTE, { silent: true });
+    await scene.tick();
+    expect(scene.shown().text).toContain("Restore of The island: the host is silent");
+    expect(scene.shown().text).toContain("The agent went silent in attempt 1.");
+    expect(scene.shown().buttons).toEqual([]);
+    await fillIn(scene.by(), `revoke/${scene.agent.host}`, { name: "Base" });
+    await scene.at(NOON + 6 * MINUTE, { silent: true });
+    await scene.tick();
+    expect(scene.shown().text).toContain("its end is not known");
+    expect((await scene.read("SELECT state FROM jobs WHERE kind = 'restore'"))[0]?.state).toBe("failed");
+  });
 });
 
 describe("Cancel", () => {
@@ -654,9 +669,14 @@ describe("Cancel", () => {
     await scene.progress(job, "saving");
     await scene.press(stop);
     await scene.progress(job, "swapping", { notice: "Cancel came too late: the folders are being exchanged." });
-    await scene.finish(job, { state: "succeeded", kind: "restore", result: resultOf(job) });
-    await scene.at(NOON + 5000);
+    await scene.at(NOON + 3000);
     await scene.tick();
+    expect(scene.shown().text).toContain("Restore of The island goes on");
+    expect(textOf(await run(scene.by(), "status"))).toContain("A restore goes on");
+    await scene.finish(job, { state: "succeeded", kind: "restore", result: resultOf(job) });
+    await scene.at(NOON + 8000);
+    await scene.tick();
+    expect(textOf(await run(scene.by(), "status"))).not.toContain("A restore goes on");
     expect(scene.shown().text).toContain("Cancel came too late");
     expect(scene.shown().text).toContain("is done");
   });
@@ -692,8 +712,9 @@ describe("a restore that does not succeed", () => {
   });
 
   it("does not say so when it failed late", async () => {
-    const { text } = await failing("internal-error", "probing");
-    expect(text).toContain("its end is not known");
+    const { text } = await failing("restore-rollback-failed", "rolling-back", "The old world lies in /srv/.island.");
+    for (const part of ["failed late", "The old world lies in /srv/.island.", "Nothing is lost", "restore --recover"])
+      expect(text).toContain(part);
     expect(text).not.toContain("Nothing of the server was touched");
   });
 

@@ -1,5 +1,6 @@
 import type { BackupRef, RestoreChange, RestorePlan, RestoreResult } from "../../schemas/index.ts";
 import { backupName } from "../../schemas/index.ts";
+import { LATE_PHASES } from "../guild/restore-rules.ts";
 import type { RestoreJobView, RestoreView } from "../guild/restore-view.ts";
 import { lines } from "./lines.ts";
 import type { ActionRow, Embed, MessageBody } from "./message.ts";
@@ -147,7 +148,7 @@ function planFields({ format, to }: RestoreView, plan: RestorePlan): Fields {
   ];
 }
 
-const SIGNS: Record<RestorePlan["sample"][number]["change"], string> = { added: "➕", changed: "✏️", removed: "➖" };
+const SIGNS: Record<RestorePlan["sample"][number]["change"], string> = { added: "`+`", changed: "`~`", removed: "`-`" };
 
 function warnings({ backup, plan }: RestoreView): Fields {
   const torn =
@@ -164,13 +165,13 @@ function warnings({ backup, plan }: RestoreView): Fields {
 function restoring(view: RestoreView): MessageBody {
   const { job } = view;
   if (job === null) return closed(view, what(view), "");
-  const title = job.cancelling
-    ? `${what(view)}: cancelling`
-    : job.state === "queued"
-      ? `${what(view)} is waiting`
-      : `${what(view)} goes on`;
-  const told = job.state === "queued" ? [waiting(view)] : runningLines(job, view.format);
-  const color = job.cancelling ? COLOURS.warning : COLOURS.info;
+  // Asked too late, it goes on all the same; the agent says so.
+  const cancelling = job.cancelling && !(job.progress !== null && LATE_PHASES.includes(job.progress.phase));
+  const doing = job.silent ? "the host is silent" : cancelling ? "cancelling" : null;
+  const state = job.state === "queued" ? "is waiting" : "goes on";
+  const title = doing === null ? `${what(view)} ${state}` : `${what(view)}: ${doing}`;
+  const told = job.silent ? [silence(view, job)] : job.state === "queued" ? [waiting(view)] : runningLines(job, view.format);
+  const color = job.silent || cancelling ? COLOURS.warning : COLOURS.info;
   const fields = [...aboutBackup(view), ...limits(view), ...people(view)];
   return message({ title, description: told.join("\n"), color, fields, footer: { text: job.id } }, stop(view, job));
 }
@@ -241,6 +242,8 @@ function notRestored(view: RestoreView): MessageBody {
       const title = `${what(view)} was rolled back`;
       return message({ title, description: `↩️ ${next}\n\n${why}`, color: COLOURS.warning, ...base });
     }
+    case "stuck":
+      return message({ title: `${what(view)} failed late`, description: `${why}\n\n${STUCK}`, color: COLOURS.error, ...base });
     case "unknown": {
       const title = `${what(view)}: its end is not known`;
       const description = `${why}\n\n${UNKNOWN}`;
@@ -252,8 +255,10 @@ function notRestored(view: RestoreView): MessageBody {
 }
 
 const UNTOUCHED = "Nothing of the server was touched: it is as it was.";
+const STUCK =
+  "Nothing is lost: what was there before is kept on the host, and in the safety backup. Do what the message says before anybody starts the server; `reconsync restore --recover` on the host goes on from there.";
 const UNKNOWN =
-  "The host went silent in the middle of it, or said no more. When its agent is back, it finishes the restore or puts back what was there before, by itself. Look at the host before you do anything else; `/status` shows the server. The safety backup, if it was made by then, is in `/backup list`.";
+  "The host went silent in the middle of it. When its agent is back, it finishes the restore or puts back what was there before, by itself. Look at the host before you do anything else; `/status` shows the server. The safety backup, if it was made by then, is in `/backup list`.";
 
 /** One that is over without having done anything. */
 function closed(view: RestoreView, title: string, description: string): MessageBody {
@@ -270,6 +275,15 @@ function waiting({ job, hostOnline, hostSeenAt, behindBackup, server }: RestoreV
   if (hostOnline) return `${notice}The host takes it up in a moment.${until}`;
   const seen = hostSeenAt === null ? "has not been seen yet" : `was last seen ${time(hostSeenAt)}`;
   return `${notice}The host is offline: it ${seen}. It goes on when the host is back.${until} \`/status server:${server}\` shows more.`;
+}
+
+function silence({ hostSeenAt }: RestoreView, { notice, deadline }: RestoreJobView): string {
+  const seen = hostSeenAt === null ? "" : ` It was last seen ${time(hostSeenAt)}.`;
+  return [
+    ...(notice === null ? [] : [`${safe(notice)}${seen}`]),
+    "When its agent is back, it goes on with the restore, or puts back what was there before.",
+    `Nobody waits for it any more ${time(deadline)}. Is the host gone for good, take away its access with \`/agent revoke\`.`,
+  ].join("\n");
 }
 
 function aboutBackup({ backup, chosen, format }: RestoreView): Fields {

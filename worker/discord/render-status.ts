@@ -60,6 +60,7 @@ function serverEmbed(server: ServerView, { now, format }: StatusView): Embed {
     lines.push(`Host offline ${since}: **${safe(server.hostName, 60)}**. What is below is from before.`);
   }
   if (server.backupRunning) lines.push("A backup is on its way.");
+  if (server.restoring) lines.push("**A restore goes on**: the server may be stopped meanwhile.");
   if (status !== null) {
     lines.push(`Looked at ${time(status.at)}${now - status.at > OLD_AFTER_MS ? " (old)" : ""}`);
     lines.push(...status.problems.map((problem) => safe(problem)));

@@ -49,6 +49,8 @@ export interface RestorableFilter {
   safety: boolean;
   /** Only those that are not torn. */
   whole?: boolean;
+  /** Only this one. */
+  id?: string;
 }
 
 /** Finished backups. A row is a fact: it is added with its job's result and marked when its archive is removed. */
@@ -89,14 +91,15 @@ export class Backups {
   }
 
   /** Backups that can be restored, by when their files were read, newest first. */
-  restorable(server: string, { host, startedBy, endedBy, safety, whole = false }: RestorableFilter, limit: number): BackupRecord[] {
+  restorable(server: string, { host, startedBy, endedBy, safety, whole = false, id }: RestorableFilter, limit: number): BackupRecord[] {
     const fact = (name: string) => `json_extract(result_json, '$.${name}')`;
     return this.#select(
       `WHERE server_id = ?1 AND removed_at IS NULL AND (${fact("store")} <> 'local' OR host_id = ?2)
          AND (?3 IS NULL OR ${fact("startedAt")} <= ?3) AND (?4 IS NULL OR ${fact("startedAt")} + ${fact("durationMs")} <= ?4)
          AND (?5 OR ${fact("purpose")} IS NOT 'safety') AND (NOT ?6 OR ${fact("consistency")} <> 'torn')
+         AND (?8 IS NULL OR id = ?8)
        ORDER BY ${fact("startedAt")} DESC, created_at DESC, id LIMIT ?7`,
-      ...[server, host, startedBy ?? null, endedBy ?? null, safety ? 1 : 0, whole ? 1 : 0, limit],
+      ...[server, host, startedBy ?? null, endedBy ?? null, safety ? 1 : 0, whole ? 1 : 0, limit, id ?? null],
     );
   }
 

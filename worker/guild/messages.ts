@@ -73,7 +73,11 @@ export class Messages {
 
   /** A later interaction brings a message up to date for longer, as long as it is still the answer of an interaction. */
   renewToken(id: number, token: string, now: Instant): void {
-    this.#sql.exec("UPDATE messages SET token = ?, token_until = ? WHERE id = ? AND message_id IS NULL", token, now + TOKEN_USE_MS, id);
+    // One that was given up, since the bot may not write in its channel, can be edited by the fresh token too.
+    this.#sql.exec(
+      "UPDATE messages SET token = ?, token_until = ?, attempts = 0, given_up = NULL WHERE id = ? AND message_id IS NULL",
+      ...[token, now + TOKEN_USE_MS, id],
+    );
   }
 
   setSubject(id: number, subject: Subject): void {

@@ -58,7 +58,9 @@ export class PollDesk {
   accept({ host, address }: HostCall): Response {
     const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
     const known = this.#parts.hosts.byId(host);
-    const { seenAt } = known === null ? { seenAt: null } : this.#parts.presence.of(known, this.#parts.now());
+    // One that has announced nothing yet is new, and was nowhere.
+    const { seenAt } =
+      known === null || known.announcedHash === null ? { seenAt: null } : this.#parts.presence.of(known, this.#parts.now());
     if (seenAt !== null) this.#seenBefore.set(host, seenAt);
     for (const older of this.#parts.state.getWebSockets(host)) this.#say(older, { type: "superseded" });
     this.#parts.state.acceptWebSocket(server, [host, `${ADDRESS_TAG}${address ?? ""}`]);

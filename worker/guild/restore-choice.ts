@@ -69,7 +69,7 @@ export function chooseBackup(tables: Tables, server: ServerRecord, wanted: Wante
     const one = newest({});
     return one === undefined ? refuse("restore-no-backup", { server: name, id }) : found(one, { by: "latest" });
   }
-  const one = tables.backups.restorable(id, { host, safety: true }, CHOICES_FROM).find((kept) => kept.id === backup);
+  const [one] = tables.backups.restorable(id, { host, safety: true, id: backup }, 1);
   return one === undefined ? refuse("restore-backup-gone", { server: id }) : found(one, { by: "backup" });
 }
 

@@ -109,8 +109,17 @@ export type Aftermath =
   | "untouched"
   /** What was there before is back. */
   | "rolled-back"
-  /** The host went silent in the middle of it, or failed late: nobody here can know. */
+  /** Neither the old nor the new is in place for sure; the agent has kept both, and its message says what to do. */
+  | "stuck"
+  /** The host went silent in the middle of it: nobody here can know. */
   | "unknown";
+
+/** What an agent's own codes say of it: schemas/restore.ts. */
+const SAID_BY: Readonly<Record<string, Aftermath>> = {
+  "restore-rolled-back": "rolled-back",
+  "restore-rollback-failed": "stuck",
+  "restore-unfinished": "stuck",
+};
 
 /** @param ended How the job ended. `startedAt` is null when no agent ever had it. */
 export function aftermathOf(ended: {
@@ -121,8 +130,9 @@ export function aftermathOf(ended: {
   startedAt: Instant | null;
   phase: Progress["phase"] | null;
 }): Aftermath {
-  if (ended.code === "restore-rolled-back") return "rolled-back";
+  const said = SAID_BY[ended.code ?? ""];
+  if (said !== undefined) return said;
   if (ended.startedAt === null || ended.state === "cancelled") return "untouched";
-  const late = ended.phase !== null && LATE_PHASES.includes(ended.phase);
-  return ended.byHost && !late ? "untouched" : "unknown";
+  if (!ended.byHost) return "unknown";
+  return ended.phase !== null && LATE_PHASES.includes(ended.phase) ? "stuck" : "untouched";
 }

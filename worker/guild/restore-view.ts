@@ -16,6 +16,8 @@ export interface RestoreJobView {
   cancelling: boolean;
   /** It can be stopped now. */
   stoppable: boolean;
+  /** Its host went silent in the middle of it, and may come back. */
+  silent: boolean;
   attempt: number;
   createdAt: Instant;
   startedAt: Instant | null;
@@ -121,8 +123,10 @@ export function restoreView(restore: RestoreRecord, tables: Tables, presence: Pr
 function jobViewOf(job: JobRecord): RestoreJobView {
   const { id, state, attempt, createdAt, startedAt, endedAt, deadline, progress, notice, error } = job;
   const cancelling = job.cancelAt !== null && !isEnd(state);
-  const stoppable = !isEnd(state) && !cancelling && stopObjection(job) === null;
-  return { id, state, cancelling, stoppable, attempt, createdAt, startedAt, endedAt, deadline, progress, notice, error };
+  const objection = stopObjection(job);
+  const stoppable = !isEnd(state) && !cancelling && objection === null;
+  const silent = objection === "restore-silent";
+  return { id, state, cancelling, stoppable, silent, attempt, createdAt, startedAt, endedAt, deadline, progress, notice, error };
 }
 
 function aftermathIn({ state, error, endedBy, host, startedAt, progress }: JobRecord): Aftermath {

@@ -22,7 +22,7 @@ export interface ChosenBackup {
   /** What it restores to; null when not known. */
   sourceBytes: number | null;
   safety: boolean;
-  /** When it is torn: since when there is a newer or older one that is not, for those who would rather have that. */
+  /** When it is torn: when the newest one before it was made that is not. */
   wholeAt?: Instant;
 }
 

@@ -163,7 +163,7 @@ describe("policies", () => {
     const safety = await madeMany(3, { purpose: "safety", sourceBytes: 1, files: 1 });
     const list = await listed();
     for (const name of [...names, ...safety]) expect(list).toContain(name);
-    expect(list).toContain("Safety backup of a restore");
+    expect(list).toContain("Safety backup: what was there before a restore");
   });
 });
 

@@ -160,6 +160,7 @@ export class Viewer {
     const host = this.#tables.hosts.byId(server.host);
     const sight = host === null ? null : this.#presence.of(host, now);
     const last = this.#tables.backups.newest(server.id);
+    const active = this.#tables.restores.activeOn(server.id);
     return {
       id: server.id,
       name: server.name,
@@ -171,6 +172,7 @@ export class Viewer {
       lastBackup: last === null ? null : { at: last.startedAt, bytes: last.bytes, consistency: last.consistency },
       backupRunning: this.#tables.jobs.openBackupOf(server.id) !== null,
       verified: verifiedView(server.id, this.#tables),
+      restoring: active !== null && active.payload.to === undefined,
     };
   }
 }

@@ -61,6 +61,8 @@ export interface ServerView {
   backupRunning: boolean;
   /** Null when its host has never told of a verification. */
   verified: VerifiedView | null;
+  /** A restore into its own folder waits or goes on. */
+  restoring: boolean;
 }
 
 export interface StatusView {
