@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { control } from "./config-control.ts";
 import { schedules } from "./config-schedule.ts";
-import { CONSOLE_DIALECTS, configStep, HOLD_MAX_MINUTES_CAP, HOLD_MAX_MINUTES_DEFAULT, STEPS_MAX } from "./hold.ts";
+import { CONSOLE_DIALECTS, configStep, HOLD_MAX_MINUTES, STEPS_MAX } from "./hold.ts";
 import { serverId } from "./ids.ts";
 import { GAME_ID_PATTERN, glob, portNumber } from "./profile.ts";
 
@@ -131,8 +131,8 @@ const hold = z
       max_minutes: z
         .int()
         .min(1)
-        .max(HOLD_MAX_MINUTES_CAP)
-        .default(HOLD_MAX_MINUTES_DEFAULT)
+        .max(HOLD_MAX_MINUTES)
+        .default(HOLD_MAX_MINUTES)
         .describe("Saves are held no longer than this. A copy that takes longer goes on without."),
     }),
   ])

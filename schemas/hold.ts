@@ -17,10 +17,8 @@ export const STEP_TIMEOUT_MAX_S = 600;
 export const STEPS_MAX = 8;
 /** A server is asked again after so long, in seconds, when a step polls. */
 export const POLL_EVERY_DEFAULT_S = 1;
-/** Saves are held no longer than this, in minutes: what players do meanwhile is lost when the server crashes. */
-export const HOLD_MAX_MINUTES_DEFAULT = 30;
-/** A config may ask for no more, in minutes. */
-export const HOLD_MAX_MINUTES_CAP = 120;
+/** Saves are held no longer than this, in minutes: what players do meanwhile is lost when the server crashes. A config may say less. */
+export const HOLD_MAX_MINUTES = 30;
 /** Characters of a command, well below what any dialect takes. */
 const COMMAND_MAX = 400;
 const PATTERN_MAX = 200;

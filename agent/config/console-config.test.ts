@@ -109,7 +109,7 @@ describe("holding saves", () => {
     ["{before: [{command: a, timeout_seconds: 601}]}", "must be at most 600"],
     ['{before: [{command: a, expect: "*"}]}', "needs more than *"],
     ["{before: [{comand: a}]}", "hold.before[0]"],
-    ["{max_minutes: 121}", "must be at most 120"],
+    ["{max_minutes: 31}", "must be at most 30"],
     ["{profile_steps: false, after: [{program: [x]}]}", "has steps after the copy and none before it"],
   ])("does not take %s", async (hold, complaint) => {
     expect((await problemsOf(withHold(hold, CONSOLE))).join("\n")).toContain(complaint);

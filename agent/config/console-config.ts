@@ -1,5 +1,5 @@
 import type { ConfigFileServer } from "../../schemas/config.ts";
-import { HOLD_MAX_MINUTES_DEFAULT, type HoldStep } from "../../schemas/hold.ts";
+import { HOLD_MAX_MINUTES, type HoldStep } from "../../schemas/hold.ts";
 import type { GameProfile } from "../../schemas/profile.ts";
 import type { ConsoleTarget } from "../console/console.ts";
 import { DIALECTS } from "../console/dialects.ts";
@@ -73,7 +73,7 @@ export function resolveHold(
   }
   if (before.length === 0 && after.length > 0) source.complain(path, "has steps after the copy and none before it");
   if (before.length === 0) return {};
-  const maxMs = (hold?.max_minutes ?? HOLD_MAX_MINUTES_DEFAULT) * 60_000;
+  const maxMs = (hold?.max_minutes ?? HOLD_MAX_MINUTES) * 60_000;
   return { hold: { before, after, required: hold?.required ?? false, maxMs } };
 }
 

@@ -47,7 +47,7 @@ export class Hold implements HeldSaves {
   constructor(server: ServerConfig, deps: HoldDeps) {
     this.#server = server;
     this.#deps = deps;
-    this.#warnings = [...deps.warnings];
+    this.#warnings = deps.warnings.map((text) => text.slice(0, WARNING_MAX));
   }
 
   /** Saves are not held in this backup. */
@@ -115,7 +115,9 @@ export class Hold implements HeldSaves {
     const { hold } = this.#server.backup;
     if (hold === undefined || hold.after.length === 0) return;
     const warning = await this.#deps.release(hold.after);
-    if (warning !== undefined) this.#warnings.push(warning.slice(0, WARNING_MAX));
+    const text = warning?.slice(0, WARNING_MAX);
+    // What is left from an earlier backup may have said so already.
+    if (text !== undefined && !this.#warnings.includes(text)) this.#warnings.push(text);
   }
 
   #expire(maxMs: number): void {

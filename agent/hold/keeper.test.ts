@@ -83,21 +83,21 @@ describe("saves held around a backup", () => {
 
   test("that take too long are let go while the copy goes on, which says so", async () => {
     const console = await consoleServer(minecraft);
-    const it = await scene({ port: console.port, hold: { maxMs: 300 } });
+    const it = await scene({ port: console.port, hold: { maxMs: 3000, before: MINECRAFT.before.slice(0, 1) } });
     const told = await held(it, async (saves) => {
       await eventually(() => console.commands.includes("save-on"), "the server saves again");
       return saves.readAll();
     });
     expect(told).toMatchObject({
       quiesced: false,
-      evidence: expect.arrayContaining(["saves were let go after 0.005 min, before all was copied"]),
+      evidence: expect.arrayContaining(["saves were let go after 0.05 min, before all was copied"]),
     });
     expect(console.commands.filter((command) => command === "save-on")).toEqual(["save-on"]);
   });
 
   test("whose steps take too long are let go after the step that is under way has been given up", async () => {
     const console = await consoleServer((command) => (command === "save-all flush" ? new Promise(() => undefined) : minecraft(command)));
-    const it = await scene({ port: console.port, hold: { maxMs: 900 } });
+    const it = await scene({ port: console.port, hold: { maxMs: 3000 } });
     const told = await evidence(it);
     expect(told.warnings[0]).toContain("the steps together took longer");
     expect(console.commands).toEqual(["save-off", "save-all flush", "save-on"]);

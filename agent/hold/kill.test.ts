@@ -6,6 +6,8 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { randomBelow } from "../../schemas/testing/random.ts";
 import { systemClock } from "../clock.ts";
+import { eventually, fakeWorker } from "../testing/fixtures.ts";
+import { start } from "../testing/program.ts";
 import { Game, PASSWORD, type Scene, scene } from "./testing/kit.ts";
 
 const SEED = Number(process.env.RECONSYNC_SEED ?? 20261123);
@@ -21,6 +23,7 @@ function configOf(it: Scene, port: number): string {
   const file = join(it.folder, "config.yaml");
   const lines = [
     `state: ${it.state.file}`,
+    "health: false",
     "servers:",
     "  - id: island",
     "    game: minecraft-java",
@@ -92,6 +95,46 @@ test("a backup by hand after a killed one lets the game save, and is quiesced it
   });
   await once(second, "close");
   expect(JSON.parse(out)).toMatchObject({ server: "island", consistency: "quiesced" });
+  expect(await game.state()).toBe("on");
+  expect(it.state.holds.all()).toEqual([]);
+});
+
+/** An enrolled agent that the guild gives a backup, up to the moment when the game has just been told to hold. */
+async function agentAtWork() {
+  const it = await scene({ port: 1 });
+  const game = await Game.start(it.world);
+  const worker = await fakeWorker();
+  const config = configOf(it, game.port);
+  const run = (...args: string[]) => start(MAIN, [...args, "--config", config], { cwd: it.folder });
+  expect(await run("enroll", worker.origin, worker.newCode()).ended).toMatchObject({ code: 0 });
+  const agent = run("run");
+  const told = Promise.withResolvers<void>();
+  game.onCommand((command) => {
+    if (command === "save-off") told.resolve();
+  });
+  const job = worker.jobs.enqueue("backup", { server: "island" });
+  await told.promise;
+  return { it, game, agent, job, run };
+}
+
+test("the daemon is killed in a held backup: the next one lets the game save, and makes the backup", async () => {
+  const { it, game, agent, job, run } = await agentAtWork();
+  agent.child.kill("SIGKILL");
+  await agent.ended;
+  expect(await game.state()).toBe("off");
+  const next = run("run");
+  await eventually(() => job.state === "succeeded", "the job succeeds in its second run");
+  expect(job.outcomes.at(-1)).toMatchObject({ kind: "backup", result: { consistency: "quiesced" } });
+  expect(await game.state()).toBe("on");
+  expect(it.state.holds.all()).toEqual([]);
+  next.child.kill("SIGTERM");
+  expect(await next.ended).toMatchObject({ code: 0 });
+});
+
+test("the daemon is asked to stop in a held backup: the game saves again before it ends", async () => {
+  const { it, game, agent } = await agentAtWork();
+  agent.child.kill("SIGTERM");
+  expect(await agent.ended).toMatchObject({ code: 0 });
   expect(await game.state()).toBe("on");
   expect(it.state.holds.all()).toEqual([]);
 });
