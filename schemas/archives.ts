@@ -67,6 +67,10 @@ export const keptArchive = z.object({
   sha256,
   /** When the files were read that it holds, by the clock of the host that made it. */
   madeAt: instant,
+  /** Some of its files changed while they were read. */
+  torn: z.optional(z.boolean()),
+  /** What was there before a restore. */
+  safety: z.optional(z.boolean()),
 });
 export type KeptArchive = z.infer<typeof keptArchive>;
 

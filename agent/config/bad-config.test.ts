@@ -89,6 +89,13 @@ servers:
     ]);
   });
 
+  test.each(["/srv/ark", "/srv/ark/drills", "drills"])("a scratch folder at %s for the folder /srv/ark", async (scratch) => {
+    expect(await problemsOf(`${SHORTEST}    verify: {scratch: ${scratch}}\n`)).toEqual([
+      expect.stringMatching(/servers\[0\]\.verify\.scratch: must (?:lie apart from the server's folder|be an absolute path)/),
+    ]);
+    await expect(load(`${SHORTEST}    verify: {scratch: /srv}\n`)).resolves.toMatchObject({ servers: [{ verify: { scratch: "/srv" } }] });
+  });
+
   test.each([
     ["/srv/ark", "is the server's own folder"],
     ["/", "holds the server's folder"],

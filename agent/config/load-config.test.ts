@@ -35,6 +35,7 @@ describe("what a config comes to", () => {
         schedules: [],
         compression: 1,
       },
+      verify: { daily: true, drill: "weekly" },
     });
   });
 

@@ -11,12 +11,14 @@ import { parseArchiveName } from "../backup/names.ts";
 import type { Snapshot } from "../backup/repository/format/snapshot.ts";
 import { Repository } from "../backup/repository/repository.ts";
 import { timeNs } from "../backup/repository/snapshots.ts";
-import { cacheFolderOf } from "../backup/snapshots/engine.ts";
+import { cacheFolderOf, wrongKey } from "../backup/snapshots/engine.ts";
 import { openPlace, type PlaceDeps } from "../backup/snapshots/place.ts";
+import { ArchiveApi } from "../backup/stores/archive-api.ts";
 import type { ServerConfig } from "../config/host-config.ts";
 import type { ControlPlane } from "../control-plane/control-plane.ts";
 import { AgentError, EXIT } from "../errors.ts";
-import { recoveryKey } from "../recovery/key-file.ts";
+import { readKey } from "../recovery/key-file.ts";
+import { noRecoveryKey } from "../recovery/no-key.ts";
 import { fetchManifest, openR2Archive } from "./r2-archive.ts";
 import { SnapshotSource } from "./repository-source.ts";
 import type { RestoreSource } from "./source.ts";
@@ -45,10 +47,13 @@ export interface ListedBackup {
 }
 
 const NS_PER_MS = 1_000_000n;
+/** A person waits for the list, in milliseconds. */
+const LIST_PATIENCE_MS = 30_000;
 
 /** The backups of a server in the place that its config names, newest first. */
 export async function listBackups(server: ServerConfig, deps: CatalogueDeps, signal: AbortSignal): Promise<ListedBackup[]> {
-  const found = server.backup.format === "repository" ? await listSnapshots(server, deps, signal) : await listArchives(server);
+  const found =
+    server.backup.format === "repository" ? await listSnapshots(server, deps, signal) : await listArchives(server, deps, signal);
   return found.sort((a, b) => b.madeAt - a.madeAt || (a.name < b.name ? 1 : -1));
 }
 
@@ -76,20 +81,20 @@ export function newestAt(backups: readonly ListedBackup[], at: number | undefine
 }
 
 async function openRepository(server: ServerConfig, deps: CatalogueDeps, signal: AbortSignal) {
+  // One that is made now would open nothing, and bar the way for the right one.
+  const key = readKey(deps.stateFile);
+  if (key === null) throw noRecoveryKey(deps.stateFile);
   const cacheFolder = cacheFolderOf(deps.stateFile);
   mkdirSync(cacheFolder, { recursive: true, mode: 0o700 });
   const store = await openPlace(server, deps, signal, (problem) =>
     deps.log.warn({ server: server.id, ...problem }, "the second place of the repository has a problem"),
   );
   try {
-    const { key } = recoveryKey(deps.stateFile);
     const repository = await Repository.open(store, Buffer.from(key, "utf8"), { cacheFolder, signal });
     return { repository, close: () => store.close() };
   } catch (error) {
     await store.close();
-    if (!(error instanceof AgentError) || error.code !== "wrong-password") throw error;
-    const text = `The backups of ${server.id} were made with another recovery key than the one of this host. Import the key of the host that made them: "reconsync recovery-key --import FILE". Nothing was changed.`;
-    throw new AgentError("recovery-key-wrong", text, { cause: error, exitCode: EXIT.refused });
+    throw error instanceof AgentError && error.code === "wrong-password" ? wrongKey(server, store, error) : error;
   }
 }
 
@@ -124,12 +129,9 @@ function listed({ id, time, tags = [], summary }: Snapshot): ListedBackup {
 const NOTE_TAG = "reconsync:note=";
 
 /** Archives with a whole manifest: those without one prove nothing, and are left out. */
-async function listArchives(server: ServerConfig): Promise<ListedBackup[]> {
+async function listArchives(server: ServerConfig, deps: CatalogueDeps, signal: AbortSignal): Promise<ListedBackup[]> {
   const { store } = server.backup;
-  if (store.type !== "local") {
-    const text = `The archives of ${server.id} lie in R2, where the guild knows them: choose one by /restore in Discord, or name it here.`;
-    throw new AgentError("backups-in-r2", text, { exitCode: EXIT.refused });
-  }
+  if (store.type !== "local") return listRemote(server, deps, signal);
   const found: ListedBackup[] = [];
   for (const name of await namesIn(store.folder)) {
     if (parseArchiveName(name)?.server !== server.id) continue;
@@ -151,6 +153,19 @@ async function listArchives(server: ServerConfig): Promise<ListedBackup[]> {
     });
   }
   return found;
+}
+
+/** What the guild keeps in R2, whichever host made it. */
+async function listRemote({ id }: ServerConfig, { plane, clock, log }: CatalogueDeps, signal: AbortSignal): Promise<ListedBackup[]> {
+  const api = new ArchiveApi({ controlPlane: plane, clock, log, random: Math.random }, LIST_PATIENCE_MS);
+  const kept = await api.list(id, signal);
+  return kept.map(({ upload, name, madeAt, torn = false, safety = false }) => ({
+    ref: { format: "zip", archive: name, store: "r2", upload },
+    name,
+    madeAt,
+    torn,
+    safety,
+  }));
 }
 
 async function openLocalArchive(server: ServerConfig, ref: BackupRef & { format: "zip" }): Promise<RestoreSource> {

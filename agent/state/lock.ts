@@ -44,3 +44,8 @@ export function daemonLockFile(stateFile: string): string {
 export function backupLockFile(stateFile: string, server: string): string {
   return `${stateFile}.backup-${server}.lock`;
 }
+
+/** Held while backups of a server are verified, by the daemon or by hand. */
+export function verificationLockFile(stateFile: string, server: string): string {
+  return `${stateFile}.verify-${server}.lock`;
+}

@@ -15,7 +15,7 @@ export type RoundMark = readonly [at: number, steps: number];
 export interface TimedRow {
   server: ServerId;
   check: TimedCheck;
-  /** Since when the config wants it. */
+  /** Since when the config wants it; 0 while it does not. */
   since: number;
   /** The newest nominal time that is settled, or 0. */
   settled: number;

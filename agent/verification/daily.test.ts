@@ -1,11 +1,15 @@
-import { readdirSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { verification } from "../../schemas/index.ts";
 import { CIRCLE, isInArc } from "../backup/repository/verify/share.ts";
-import { AgentError } from "../errors.ts";
+import { checkedStore } from "../backup/stores/checked.ts";
+import { LocalStore } from "../backup/stores/local.ts";
+import type { ArchiveStore } from "../backup/stores/store.ts";
+import { seededBytes } from "../backup/testing/tree.ts";
+import { createZipEngine } from "../backup/zip-engine.ts";
 import type { RoundMark } from "../state/verifications-table.ts";
-import { runDaily } from "./daily.ts";
+import { archivesOf, runDaily } from "./daily.ts";
 import { advance, dueArc, ROUND_MS, readShare } from "./round.ts";
 import { flipByte, site } from "./testing/site.ts";
 
@@ -114,19 +118,65 @@ describe("the daily share of archives", () => {
 });
 
 describe("a fresh backup", () => {
-  test("whose pack is missing in the store is none, and the next one is made in any case", WAIT, async () => {
+  test("whose pack was lost on its way is none: it pushes out no older one, and the next is made in any case", WAIT, async () => {
     const it = await site({ format: "repository" });
-    await it.backUp();
-    rmSync(it.packs()[0] ?? "");
-    // Its parent is trusted: what it brought was looked at when it was made. A new file is not.
-    writeFileSync(join(it.world, "new.json"), "{}");
-    await it.backUp();
-    const [snapshot = ""] = readdirSync(join(it.repository, "snapshots"));
-    for (const name of readdirSync(join(it.repository, "snapshots"))) it.state.verifications.doubt("island", name, "found by the test", 1);
-    expect(snapshot).not.toBe("");
-    const error = await it.backUp().catch((caught: unknown) => caught);
-    expect(error).toBeInstanceOf(AgentError);
-    expect(error).toMatchObject({ code: "backup-unverified", message: expect.stringMatching(/pack [0-9a-f]{64} is missing in the store/) });
+    it.server.backup.retention = { keepLast: 1 };
+    const good = await it.backUp();
+    const before = new Set(it.packs());
+    writeFileSync(join(it.world, "new.bin"), seededBytes(50_000, 2));
+    // The disk loses what was written last.
+    const lose = () => {
+      for (const pack of it.packs()) if (!before.has(pack)) rmSync(pack);
+    };
+    const losing = { ...it.request(), report: ({ phase }: { phase: string }) => void (phase === "finishing" && lose()) };
+    const engine = it.host.engineOf(it.server);
+    const failing = await engine.backup(losing).catch((caught: unknown) => caught);
+    expect(failing).toMatchObject({
+      code: "backup-unverified",
+      message: expect.stringMatching(/pack [0-9a-f]{64} is missing in the store/),
+    });
+    const snapshots = readdirSync(join(it.repository, "snapshots"));
+    const [bad] = it.state.verifications.doubts("island");
+    expect(snapshots.toSorted()).toEqual([good.format === "repository" ? good.snapshot : "", bad].toSorted());
+    // Nothing has changed since, and yet it is no backup to rest on.
+    await expect(engine.backupIfChanged(it.request())).rejects.toMatchObject({ code: "backup-unverified" });
+  });
+
+  test("as an archive that does not hold what its manifest lists is none, and pushes out no older one", WAIT, async () => {
+    const it = await site({ format: "zip" });
+    it.server.backup.retention = { keepLast: 1 };
+    const good = await it.backUp();
+    const inner = new LocalStore(it.store, { clock: it.deps.clock, log: it.log, trust: it.state.verifications });
+    const losing: ArchiveStore = {
+      type: "local",
+      folder: it.store,
+      cleanUp: (id) => inner.cleanUp(id),
+      prune: (id, keep, now) => inner.prune(id, keep, now),
+      begin: async (archive) => {
+        const writer = await inner.begin(archive);
+        return {
+          body: writer.body,
+          abort: () => writer.abort(),
+          commit: async (facts, manifest) => {
+            const stored = await writer.commit(facts, manifest);
+            // A name in the directory changes.
+            const bytes = readFileSync(stored.place);
+            bytes.write("?", bytes.lastIndexOf("ops.json"));
+            writeFileSync(stored.place, bytes);
+            return stored;
+          },
+        };
+      },
+    };
+    const store = checkedStore(losing, { clock: it.deps.clock, trust: it.state.verifications });
+    const failing = await createZipEngine()
+      .backup({ ...it.request(), store })
+      .catch((caught: unknown) => caught);
+    expect(failing).toMatchObject({ code: "backup-unverified", message: expect.stringContaining("?ps.json") });
+    const archives = await archivesOf(it.store, "island");
+    expect(archives).toHaveLength(2);
+    expect(archives[0]).toBe(good.format === "zip" ? good.archive : "");
+    expect([...it.state.verifications.doubts("island")]).toEqual([archives[1]]);
   });
 });
 

@@ -17,7 +17,8 @@ import { Gate } from "./gate.ts";
 import { Findings } from "./problems.ts";
 import { withRepository, withThreads } from "./repository.ts";
 import { advance, dueArc, readShare } from "./round.ts";
-import { noBackupYet, notReadable, type VerificationDeps, type VerificationRun } from "./subject.ts";
+import { lockVerification } from "./scratch.ts";
+import { alreadyRunning, noBackupYet, notReadable, type VerificationDeps, type VerificationRun } from "./subject.ts";
 
 /** A daily share reads no new packs or archives after this time, in milliseconds; what is left is due the next day. */
 export const DAILY_MAX_MS = 20 * 60 * 60_000;
@@ -42,6 +43,16 @@ interface Look {
  * @throws PutOff; what the store throws
  */
 export async function runDaily(run: VerificationRun, round: readonly RoundMark[], deps: VerificationDeps): Promise<DailyResult> {
+  const lock = lockVerification(deps.state.file, run.server.id);
+  if (lock === undefined) throw alreadyRunning(run.server.id);
+  try {
+    return await lookAt(run, round, deps);
+  } finally {
+    lock.release();
+  }
+}
+
+async function lookAt(run: VerificationRun, round: readonly RoundMark[], deps: VerificationDeps): Promise<DailyResult> {
   const { clock } = deps;
   const startedAt = clock.now();
   const arc = dueArc(round, startedAt);

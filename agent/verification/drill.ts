@@ -17,9 +17,9 @@ import { checkGame } from "./game.ts";
 import { Gate } from "./gate.ts";
 import { Findings } from "./problems.ts";
 import { withRepository, withThreads } from "./repository.ts";
-import { inScratchFolder, lockDrill, removeLeftovers, scratchFolderOf } from "./scratch.ts";
+import { inScratchFolder, lockVerification, removeLeftovers, scratchFolderOf } from "./scratch.ts";
 import { inServerFolder, namesOfSource, tornPaths } from "./snapshot-paths.ts";
-import { noBackupYet, notReadable, PutOff, type VerificationDeps, type VerificationRun } from "./subject.ts";
+import { alreadyRunning, noBackupYet, notReadable, PutOff, type VerificationDeps, type VerificationRun } from "./subject.ts";
 
 /** A drill that takes longer is stopped and put off, in milliseconds. */
 export const DRILL_MAX_MS = 12 * 60 * 60_000;
@@ -52,9 +52,8 @@ export async function runDrill(run: VerificationRun, deps: VerificationDeps): Pr
   const { server } = run;
   const { state, clock, log } = deps;
   await removeLeftovers(state.file, state, log);
-  const lock = lockDrill(state.file, server.id);
-  if (lock === undefined)
-    throw new PutOff("drill-running", `Another restore drill of ${server.id} is at work on this host. Wait for it to end.`);
+  const lock = lockVerification(state.file, server.id);
+  if (lock === undefined) throw alreadyRunning(server.id);
   const startedAt = clock.now();
   const over = new AbortController();
   const done = new AbortController();

@@ -5,7 +5,7 @@ import { errorCode } from "../backup/error-code.ts";
 import type { ServerConfig } from "../config/host-config.ts";
 import type { Logger } from "../logger.ts";
 import type { Lock } from "../state/lock.ts";
-import { takeLock } from "../state/lock.ts";
+import { takeLock, verificationLockFile } from "../state/lock.ts";
 import type { AgentState } from "../state/state.ts";
 
 /** Windows holds on to files that a virus scanner looks at: removing is tried so often. */
@@ -16,9 +16,9 @@ export function scratchFolderOf({ verify }: Pick<ServerConfig, "verify">, stateF
   return verify.scratch ?? join(dirname(stateFile), "drills");
 }
 
-/** Held while a drill of a server runs, by the daemon or by hand. Undefined while somebody else holds it. */
-export function lockDrill(stateFile: string, server: string): Lock | undefined {
-  return takeLock(`${stateFile}.drill-${server}.lock`);
+/** Held while backups of a server are verified, by the daemon or by hand. Undefined while somebody else holds it. */
+export function lockVerification(stateFile: string, server: string): Lock | undefined {
+  return takeLock(verificationLockFile(stateFile, server));
 }
 
 /**
@@ -45,7 +45,7 @@ export async function inScratchFolder<T>(
 /** Removes what drills have left behind that were killed. A drill that somebody runs right now is left alone. */
 export async function removeLeftovers(stateFile: string, state: Pick<AgentState, "verifications">, log: Logger): Promise<void> {
   for (const { folder, server } of state.verifications.drillFolders()) {
-    const lock = lockDrill(stateFile, server);
+    const lock = lockVerification(stateFile, server);
     if (lock === undefined) continue;
     try {
       if (await removeJournaled(folder, state, log)) log.info({ server, folder }, "removed what an interrupted restore drill left behind");

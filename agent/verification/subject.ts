@@ -41,3 +41,6 @@ export function notReadable(server: string): PutOff {
   const text = `The backups of ${server} are plain archives in R2, which agents cannot read back. Use "format: repository", or a local folder, to have them proven.`;
   return new PutOff("drill-not-readable", text);
 }
+
+export const alreadyRunning = (server: string) =>
+  new PutOff("drill-running", `Backups of ${server} are being verified on this host already. Wait for that to end.`);

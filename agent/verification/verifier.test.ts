@@ -53,9 +53,11 @@ async function running(format: "repository" | "zip", given: { backups?: boolean;
         stop.abort();
         await ended;
       },
+      configure: (verify: typeof it.server.verify) =>
+        verifier.replace(hostConfig(it.state.file, [{ ...it.server, verify: { ...verify, scratch: it.scratch } }])),
       leap: (ms: number) => {
         clock.ahead += ms;
-        verifier.replace(config);
+        verifier.ring();
       },
     };
   };
@@ -109,6 +111,24 @@ test("what cannot be done is tried some times, an hour apart, and then told as p
   }
   await eventually(() => it.told.length === 2, "both are told of");
   expect(it.told).toMatchObject([{ outcome: "put-off", reason: expect.stringContaining("drill-no-backup") }, { outcome: "put-off" }]);
+});
+
+test("a check that is turned off and on again begins anew, and keeps what it had proven", WAIT, async () => {
+  const it = await running("zip");
+  const { stop, leap, configure } = it.start();
+  onTestFinished(stop);
+  await eventually(() => it.state.verifications.all().length === 2, "both checks are taken up");
+  const since = it.state.verifications.get("island", "drill")?.since ?? 0;
+  leap(8 * DAY_MS);
+  await eventually(() => it.told.length === 2, "both are told of");
+  configure({ daily: true, drill: "off" });
+  expect(it.state.verifications.get("island", "drill")?.since).toBe(0);
+  leap(8 * DAY_MS);
+  await eventually(() => it.told.length === 3, "the daily one goes on");
+  expect(it.told[2]).not.toHaveProperty("drillsSince");
+  configure({ daily: true, drill: "daily" });
+  await eventually(() => (it.state.verifications.get("island", "drill")?.since ?? 0) > since, "the drill is taken up again");
+  expect(it.state.verifications.proven("island")).toMatch(/^island-/);
 });
 
 test("a host that nobody knows tells nobody", WAIT, async () => {

@@ -18,6 +18,9 @@ export const ATTEMPTS_MAX = 3;
 /** at least so far apart, in milliseconds. */
 export const RETRY_MS = 60 * 60_000;
 
+/** In the place of `since`: the config does not want the check. */
+const OFF = 0;
+
 export interface VerifierDeps extends VerificationDeps {
   config: HostConfig;
   /** Something was put into the outbox. */
@@ -50,6 +53,12 @@ export class Verifier {
   /** Another config is in force. What is at work goes on as it is. */
   replace(config: HostConfig): void {
     this.#config = config;
+    this.#turnOff();
+    this.#bell.ring();
+  }
+
+  /** The time may have come: look now. */
+  ring(): void {
     this.#bell.ring();
   }
 
@@ -57,6 +66,7 @@ export class Verifier {
   async run(signal: AbortSignal): Promise<void> {
     const { state, clock, log } = this.#deps;
     await removeLeftovers(state.file, state, log);
+    this.#turnOff();
     while (!signal.aborted) {
       const { due, until } = this.#look();
       if (due === null) await this.#bell.wait(Math.max(1, Math.min(STRETCH_MS, until - clock.now())), signal);
@@ -82,10 +92,20 @@ export class Verifier {
   #rowOf({ server, check }: Wanted, now: number): TimedRow {
     const { verifications } = this.#deps.state;
     const known = verifications.get(server.id, check);
-    if (known !== undefined) return known;
-    const row: TimedRow = { server: server.id, check, since: now, settled: 0, attempts: 0, nextAt: 0, round: [] };
+    if (known !== undefined && known.since !== OFF) return known;
+    // What was proven while it was on before stays known.
+    const row: TimedRow = { server: server.id, check, settled: 0, round: [], ...known, since: now, attempts: 0, nextAt: 0 };
     verifications.put(row);
     return row;
+  }
+
+  /** Notes which checks the config does not want any more: one that comes back begins anew. */
+  #turnOff(): void {
+    const { verifications } = this.#deps.state;
+    const wanted = new Set(wantedOf(this.#config).map(({ server, check }) => `${server.id} ${check}`));
+    for (const row of verifications.all()) {
+      if (row.since !== OFF && !wanted.has(`${row.server} ${row.check}`)) verifications.put({ ...row, since: OFF });
+    }
   }
 
   async #carryOut({ wanted, row, nominal }: { wanted: Wanted; row: TimedRow; nominal: number }, signal: AbortSignal): Promise<void> {

@@ -61,16 +61,17 @@ export class Scene {
   async agent(
     guild: Guild,
     name: string,
-    servers: { id: string; name?: string; folder: string; store?: object; backup?: object }[],
+    servers: { id: string; name?: string; folder: string; store?: object; backup?: object; control?: object; ports?: object }[],
     workerUrl = this.stack.workerUrl,
   ): Promise<AgentProcess> {
     const config = {
-      servers: servers.map(({ id, name: label = id, folder, store = { type: "r2" }, backup = {} }) => ({
+      servers: servers.map(({ id, name: label = id, folder, store = { type: "r2" }, backup = {}, ...others }) => ({
         id,
         name: label,
         game: "minecraft-java",
         folder,
         query: false,
+        ...others,
         backup: { format: "zip", profile_globs: false, include: ["**"], store, ...backup },
       })),
     };

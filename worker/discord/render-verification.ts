@@ -96,9 +96,13 @@ const ADVICE: Record<Verification["check"], string> = {
     "The newest backup came out like this, and nothing of the server was touched. Look whether the server itself has these files whole; older backups may have them.",
 };
 
-export function unprovenMessage({ host, server, since, ever, reason, at, overAt }: UnprovenNotice, tables: Tables): MessageBody {
+export function unprovenMessage({ host, server, since, ever, reason, at, overAt, off }: UnprovenNotice, tables: Tables): MessageBody {
   const name = safe(tables.servers.byId(server)?.name ?? server, 100);
   const fields = [{ name: "Host", value: safe(tables.hosts.byId(host)?.name ?? host, 60), inline: true }];
+  if (overAt !== null && off === true) {
+    const description = `The host makes no restore drills any more, ${time(overAt, "f")}.`;
+    return message({ title: `No backup of ${name} was proven restorable`, description, color: COLOURS.info, fields });
+  }
   if (overAt !== null) {
     return message({
       title: `Backups of ${name} are proven again`,

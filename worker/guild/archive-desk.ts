@@ -80,12 +80,14 @@ export class ArchiveDesk {
     const kept = backups.archivesOf(server, after, ARCHIVES_PER_PAGE + 1);
     const page = kept.slice(0, ARCHIVES_PER_PAGE);
     const last = page.at(-1);
-    const archives = page.map(({ upload, archive, bytes, sha256, startedAt }) => ({
+    const archives = page.map(({ upload, archive, bytes, sha256, startedAt, consistency, purpose }) => ({
       upload,
       name: archive,
       bytes,
       sha256,
       madeAt: startedAt,
+      ...(consistency === "torn" && { torn: true }),
+      ...(purpose === "safety" && { safety: true }),
     }));
     return kept.length > page.length && last !== undefined ? { archives, next: last.id } : { archives };
   }

@@ -132,6 +132,18 @@ describe("a server that nothing was proven of", () => {
     expect(scene.shown()[0]?.title).toBe("Backups of The island are proven again");
   });
 
+  it("is no trouble any more when the host makes no drills", async () => {
+    const scene = await ScheduleScene.open(NOON, []);
+    await scene.at(NOON + 15 * DAY);
+    await told(scene, putOff(NOON + 15 * DAY));
+    await scene.tick(NOON + 15 * DAY);
+    const { drillsSince: _, ...off } = drill(NOON + 15 * DAY + HOUR, { outcome: "put-off" });
+    await told(scene, off);
+    await scene.tick(NOON + 16 * DAY);
+    expect(scene.shown()).toMatchObject([{ title: "No backup of The island was proven restorable", versions: 2 }]);
+    expect(scene.shown()[0]?.text).toContain("makes no restore drills any more");
+  });
+
   it("is not told of when its host makes no drills", () => {
     expect(unprovenSince(undefined, null, NOON + 100 * DAY)).toBeNull();
     expect(unprovenSince(NOON, null, NOON + UNPROVEN_MS)).toBeNull();

@@ -65,7 +65,7 @@ export class VerificationDesk {
     const proven = tables.verifications.of(server, "proven")?.verification ?? null;
     const since = unprovenSince(drillsSince, proven, now());
     if (since === null) {
-      if (open !== null) tables.notices.change(key, { ...open, overAt: now() }, now());
+      if (open !== null) tables.notices.change(key, { ...open, overAt: now(), ...(drillsSince === undefined && { off: true }) }, now());
       return;
     }
     if (open !== null) return;

@@ -27,6 +27,8 @@ export interface UnprovenNotice {
   reason: string | null;
   at: Instant;
   overAt: Instant | null;
+  /** It is over because the host makes no drills any more. */
+  off?: true;
 }
 
 /** When a verification ended. */

@@ -4,6 +4,7 @@ import type { BackupResult, Progress, SnapshotBackup } from "../../../schemas/in
 import type { ServerConfig } from "../../config/host-config.ts";
 import { AgentError } from "../../errors.ts";
 import { type RecoveryKey, recoveryKey } from "../../recovery/key-file.ts";
+import { takeLock, verificationLockFile } from "../../state/lock.ts";
 import { unlessCancelled } from "../cancelled.ts";
 import type { BackupEngine, BackupRequest } from "../engine.ts";
 import { createFilter } from "../globs.ts";
@@ -31,6 +32,12 @@ export interface SnapshotDeps extends PlaceDeps {
   stateFile: string;
   /** Remembers which backups did not pass a check. Absent: nobody does. */
   trust?: BackupTrust;
+}
+
+function isHeld(file: string): boolean {
+  const lock = takeLock(file);
+  lock?.release();
+  return lock === undefined;
 }
 
 /** Beside the agent's database: what is known of repositories and of the files in them. It can be removed at any time. */
@@ -90,7 +97,12 @@ async function makeSnapshot(request: BackupRequest, deps: SnapshotDeps, onlyIfCh
     await mirror.catchUp(store, signal);
     if (summary.unchanged) return null;
     await checkStructure(repository, request, { snapshot: summary.snapshot, doubted, trust: deps.trust });
-    const kept = await retain(repository, request, { cacheFolder, judge: deps.judge ?? ownJudge, trust: deps.trust });
+    const kept = await retain(repository, request, {
+      cacheFolder,
+      judge: deps.judge ?? ownJudge,
+      trust: deps.trust,
+      isVerifying: () => isHeld(verificationLockFile(deps.stateFile, server.id)),
+    });
     log.info(
       { server: server.id, snapshot: summary.snapshot, bytes: summary.bytesAdded, consistency: summary.consistency },
       "backup written",

@@ -25,6 +25,15 @@ export interface Retained {
   warnings: string[];
 }
 
+export interface RetainOptions {
+  /** Which snapshots may go. */
+  judge: RetentionJudge;
+  cacheFolder: string;
+  trust?: BackupTrust | undefined;
+  /** A verification of this host reads the repository right now, under a lock that would be in the way. */
+  isVerifying?: () => boolean;
+}
+
 /**
  * Forgets the snapshots of a server that its retention does not keep, and now and then removes what only they held. In R2 the guild decides, so
  * that a host that was taken over removes nothing. Other people's snapshots in the same repository are left alone.
@@ -32,11 +41,15 @@ export interface Retained {
 export async function retain(
   repository: Repository,
   request: BackupRequest,
-  { cacheFolder, judge, trust = NO_TRUST }: { cacheFolder: string; judge: RetentionJudge; trust?: BackupTrust | undefined },
+  { cacheFolder, judge, trust = NO_TRUST, isVerifying = () => false }: RetainOptions,
 ): Promise<Retained> {
   const { server, clock, signal, log, purpose } = request;
   // What a restore saves first must push out nothing that it may be about to restore.
   if (server.backup.store.type === "r2" || purpose === "safety") return { pruned: [], warnings: [] };
+  if (isVerifying()) {
+    log.info({ server: server.id }, "old snapshots stay for now: backups are being verified, and the next backup removes them");
+    return { pruned: [], warnings: [] };
+  }
   const pruned: string[] = [];
   try {
     const doubts = trust.doubts(server.id);

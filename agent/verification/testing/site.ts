@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync }
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { BackupResult } from "../../../schemas/index.ts";
+import type { BackupRequest } from "../../backup/engine.ts";
 import { seededBytes } from "../../backup/testing/tree.ts";
 import type { Clock } from "../../clock.ts";
 import { systemClock } from "../../clock.ts";
@@ -55,10 +56,10 @@ export async function site(
     ...limits,
   };
   const run = { server, signal: new AbortController().signal };
-  const backUp = (): Promise<BackupResult> =>
-    host.engineOf(server).backup({ server, report: () => undefined, signal: new AbortController().signal, clock, log });
+  const request = (): BackupRequest => ({ server, report: () => undefined, signal: new AbortController().signal, clock, log });
+  const backUp = (): Promise<BackupResult> => host.engineOf(server).backup(request());
   return {
-    ...{ folder, world, store, state, server, host, deps, run, backUp, lines, log },
+    ...{ folder, world, store, state, server, host, deps, run, request, backUp, lines, log },
     repository: join(store, "island"),
     scratch: join(folder, "scratch"),
     /** Paths of the packs, the largest first. */
