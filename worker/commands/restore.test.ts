@@ -177,21 +177,44 @@ describe("/restore, from the question to the result", () => {
     expect(scene.shown().text).toContain("A warning of the \\\\*\\\\*host");
   });
 
-  it("fits into what Discord takes, whatever a host says", async () => {
+  it("fits into what Discord takes in every stage, whatever a host says", async () => {
     const scene = await RestoreScene.open();
-    await scene.backup(NOON - HOUR, { note: "n".repeat(200) });
+    await scene.backup(NOON - HOUR, { note: "*".repeat(200) });
     await scene.ask({ paths: Array.from({ length: 20 }, (_, index) => `${"long/".repeat(8)}${index}`).join(",") });
     const sample = Array.from({ length: 30 }, () => ({ path: `@everyone \`${"x".repeat(400)}`, change: "added" as const, bytes: 1 }));
-    await scene.planned({ sample, warnings: Array.from({ length: 10 }, () => "w".repeat(300)), control: "c".repeat(200) });
+    const warnings = Array.from({ length: 10 }, () => "*".repeat(300));
+    await scene.planned({ sample, warnings, control: "*".repeat(200) });
     await scene.at(NOON + 5000);
     await scene.tick();
-    const [embed] = discordEdge.calls("").at(-1)?.body.embeds ?? [];
-    const { description = "", fields = [] } = embed as { description?: string; fields?: { name: string; value: string }[] };
-    expect(fields.every(({ value }) => value.length > 0 && value.length <= 1024)).toBe(true);
-    const all = [embed?.title ?? "", description, ...fields.flatMap(({ name, value }) => [name, value])].join("");
-    expect(all.length).toBeLessThan(6000);
-    expect(all).not.toContain("@everyone `x");
+    fits();
+    await scene.press(`restorego/${await scene.lastRestore()}`);
+    const job = await scene.restoreJob();
+    await scene.progress(job, "staging", { notice: "*".repeat(200) });
+    await scene.at(NOON + 10_000);
+    await scene.tick();
+    fits();
+    const result = resultOf(job, { warnings, proof: "*".repeat(300), place: "*".repeat(500) });
+    await scene.finish(job, { state: "succeeded", kind: "restore", result });
+    await scene.at(NOON + 15_000);
+    await scene.tick();
+    expect(scene.shown().text).toContain("is done");
+    fits();
   });
+
+  /** Discord's documentation, Embed Limits. */
+  function fits(): void {
+    const [embed] = discordEdge.calls("").at(-1)?.body.embeds ?? [];
+    const {
+      title = "",
+      description = "",
+      fields = [],
+    } = embed as { title?: string; description?: string; fields?: { name: string; value: string }[] };
+    expect(fields.every(({ value }) => value.length > 0 && value.length <= 1024)).toBe(true);
+    expect([fields.length <= 25, title.length <= 256, description.length <= 4096]).toEqual([true, true, true]);
+    const all = [title, description, ...fields.flatMap(({ name, value }) => [name, value])].join("");
+    expect(all.length).toBeLessThan(5900);
+    expect(all).not.toContain("@everyone `x");
+  }
 });
 
 describe("what a host does not offer", () => {
