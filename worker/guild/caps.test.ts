@@ -53,6 +53,23 @@ it("keeps ended jobs for thirty days and a thousand of them, and never forgets a
   });
 });
 
+it("keeps a restore while a thousand other jobs end: an Undo needs it", async () => {
+  await inTables((tables, sql) => {
+    const base = { host: "h", requestedBy: "1", message: null, trace: null };
+    const backup = { format: "repository" as const, snapshot: "0".repeat(64) };
+    const restore = tables.jobs.add({ ...base, key: "r", kind: "restore", server: "island", payload: { server: "island", backup } }, NOW);
+    tables.jobs.cancel(restore.id, "1", NOW);
+    for (let index = 0; index < 1010; index += 1) {
+      const look = { ...base, key: `k${index}`, kind: "status" as const, server: null, payload: { servers: [] } };
+      tables.jobs.cancel(tables.jobs.add(look, NOW + index).id, "1", NOW + index);
+    }
+    expect(count(sql, "jobs")).toBeLessThanOrEqual(1001);
+    expect(tables.jobs.byId(restore.id)?.state).toBe("cancelled");
+    tables.jobs.add({ ...base, key: "late", kind: "status", server: null, payload: { servers: [] } }, NOW + 31 * DAY);
+    expect(tables.jobs.byId(restore.id)).toBeNull();
+  });
+});
+
 it("forgets removed backups after ninety days, and keeps those that are there", async () => {
   await inTables((tables, sql) => {
     const add = (key: string, at: number, pruned: string[] = []) => {

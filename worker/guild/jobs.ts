@@ -207,12 +207,12 @@ export class Jobs extends JobReads {
     this.#sql.exec("DELETE FROM jobs WHERE ended_at < ?", now - KEEP_ENDED_MS);
     const count = Number(this.#sql.exec("SELECT COUNT(*) AS n FROM jobs").one().n);
     if (count <= KEEP_ENDED_MAX) return;
-    // A message is rendered when it is sent: its job has to be there still.
+    // A message is rendered when it is sent: its job has to be there still. An Undo needs its restore, so these go last.
     this.#sql.exec(
       `DELETE FROM jobs WHERE id IN (
          SELECT id FROM jobs WHERE ended_at IS NOT NULL
            AND (message_id IS NULL OR message_id NOT IN (SELECT id FROM messages WHERE next_at IS NOT NULL AND given_up IS NULL))
-         ORDER BY ended_at LIMIT ?)`,
+         ORDER BY kind = 'restore', ended_at LIMIT ?)`,
       count - KEEP_ENDED_MAX,
     );
   }

@@ -146,6 +146,7 @@ export class RestoreDesk {
     const restore = restores.byId(id);
     if (restore === null) return refuse("restore-unknown");
     const job = restore.job === null ? null : jobs.byId(restore.job);
+    if (restore.job !== null && job === null) return refuse("restore-unknown");
     const stage = stageIn(tables, restore, now);
     const result = stage === "restored" ? (job?.result as RestoreResult | null) : null;
     const safety = result?.safety;

@@ -10,6 +10,7 @@ import { backupResultOf, serverNamed, TestAgent } from "./test-agent.ts";
 
 export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
+export const DAY = 24 * HOUR;
 /** Long after the host was enrolled, which happens by the real clock. */
 export const NOON = Date.UTC(2031, 4, 6, 12);
 export const RESTORES = { inPlace: true, folder: true, control: "the systemd unit island.service" } as const;
@@ -154,6 +155,23 @@ export class RestoreScene {
     const buttons = rows.flatMap(({ components }) => components.map(({ custom_id }) => custom_id));
     return { text: JSON.stringify(call?.body.embeds), buttons, path: call?.path ?? "" };
   }
+}
+
+/** A preview that waits to be confirmed; member 71 asked. */
+export async function previewed(options: Record<string, unknown> = {}, { spare = false } = {}) {
+  const scene = await RestoreScene.open({}, { spare });
+  await scene.backup(NOON - HOUR, { note: "before the update" });
+  await scene.ask(options, { id: "71" });
+  const plan = await scene.planned();
+  const id = await scene.lastRestore();
+  return { scene, plan, id, go: `restorego/${id}`, stop: `restorestop/${id}`, undo: `restoreundo/${id}` };
+}
+
+/** One that was confirmed and is in the host's hands. */
+export async function confirmed(options: Record<string, unknown> = {}) {
+  const asked = await previewed(options);
+  await asked.scene.press(asked.go, { id: "71" });
+  return { ...asked, job: await asked.scene.restoreJob() };
 }
 
 export function buttonsOf(answer: Answer): string[] {
