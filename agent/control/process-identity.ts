@@ -24,17 +24,17 @@ interface LinuxProcess {
   session: number;
 }
 
-/** Reads a line of /proc/PID/stat, proc(5). Undefined for one that has ended and only waits to be taken note of. */
-export function parseStat(line: string): Omit<LinuxProcess, "pid"> | undefined {
+/** Reads a line of /proc/PID/stat, proc(5). Undefined for one that has ended and only waits to be taken note of, unless `ended` is wanted too. */
+export function parseStat(line: string, ended = false): Omit<LinuxProcess, "pid"> | undefined {
   // The name stands in parentheses and may hold any character, also ") R 1".
   const fields = line.slice(line.lastIndexOf(")") + 2).split(" ");
   // Numbered from 1 with the name as 2: state 3, pgrp 5, session 6, starttime 22.
   const field = (number: number) => fields[number - 3] ?? "";
-  if (field(3) === "Z" || field(3) === "X" || !/^[0-9]+$/.test(field(22))) return undefined;
+  if ((!ended && (field(3) === "Z" || field(3) === "X")) || !/^[0-9]+$/.test(field(22))) return undefined;
   return { birth: field(22), group: Number(field(5)), session: Number(field(6)) };
 }
 
-function linuxProcess(pid: number): LinuxProcess | undefined {
+function linuxProcess(pid: number, ended = false): LinuxProcess | undefined {
   let line: string;
   try {
     line = readFileSync(`/proc/${pid}/stat`, "utf8");
@@ -44,7 +44,7 @@ function linuxProcess(pid: number): LinuxProcess | undefined {
     if (code === "ENOENT" || code === "ESRCH") return undefined;
     throw error;
   }
-  const stat = parseStat(line);
+  const stat = parseStat(line, ended);
   return stat && { pid, ...stat };
 }
 
@@ -92,6 +92,15 @@ export async function identify(
   return birth === "none" ? undefined : { pid, birth: birth.birth, boot };
 }
 
+/**
+ * Who a child is that was spawned in this very turn of the event loop. It may have ended already, and left others behind that are known by it; its number is
+ * its own until the event loop has taken note of its end.
+ */
+export function identifyChild(pid: number): ProcessIdentity | undefined {
+  const found = linuxProcess(pid, true);
+  return found && { pid, birth: found.birth, boot: bootOf("linux") };
+}
+
 export function isSame(one: ProcessIdentity | undefined, other: ProcessIdentity): boolean {
   return one?.pid === other.pid && one.birth === other.birth && one.boot === other.boot;
 }
@@ -110,14 +119,16 @@ export function familyOf(leader: ProcessIdentity): ProcessIdentity[] {
 /** A variable by which a process on Linux is known that was started in the moment in which the agent was killed. */
 export const MARK_VARIABLE = "RECONSYNC_START";
 
-/** The leader of a session that carries the mark. */
+/** Who was started with the mark: the leader of its session, or where that has ended, the number of the session with what is left of it. */
 export async function findMarked(mark: string): Promise<ProcessIdentity | undefined> {
   const boot = bootOf("linux");
-  for (const { pid, birth, group } of linuxProcesses()) {
-    if (group !== pid) continue;
+  let eldest: LinuxProcess | undefined;
+  for (const it of linuxProcesses()) {
     // Of other accounts it cannot be read, and those the agent has not started.
-    const variables = await readFile(`/proc/${pid}/environ`, "utf8").catch(() => "");
-    if (variables.split("\0").includes(`${MARK_VARIABLE}=${mark}`)) return { pid, birth, boot };
+    const variables = await readFile(`/proc/${it.pid}/environ`, "utf8").catch(() => "");
+    if (!variables.split("\0").includes(`${MARK_VARIABLE}=${mark}`)) continue;
+    if (it.pid === it.session) return { pid: it.pid, birth: it.birth, boot };
+    if (eldest === undefined || BigInt(it.birth) < BigInt(eldest.birth)) eldest = it;
   }
-  return undefined;
+  return eldest && { pid: eldest.session, birth: eldest.birth, boot };
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import * as z from "zod/mini";
 import type { ProcessIdentity } from "./process-identity.ts";
@@ -24,8 +24,31 @@ export function readRecord(pidFile: string): ProcessIdentity | undefined {
   return read(recordOf(pidFile), started);
 }
 
-export function readStarting(pidFile: string): Starting | undefined {
-  return read(startingOf(pidFile), starting);
+/** A claim to start a server. Without `starting` its writer was killed before it had written it, and so before it started anything. */
+export interface Claim {
+  starting?: Starting;
+  /** When it was made, in milliseconds since the epoch. */
+  at: number;
+}
+
+export function readClaim(pidFile: string): Claim | undefined {
+  const file = startingOf(pidFile);
+  try {
+    const at = statSync(file).mtimeMs;
+    const parsed = starting.safeParse(jsonOrNothing(readFileSync(file, "utf8")));
+    return parsed.success ? { starting: parsed.data, at } : { at };
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function jsonOrNothing(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function read<T>(file: string, schema: z.ZodMiniType<T>): T | undefined {
@@ -43,7 +66,7 @@ function read<T>(file: string, schema: z.ZodMiniType<T>): T | undefined {
   }
 }
 
-/** False when somebody else is about to start one. */
+/** Durable before anything is started. False when somebody else is about to start one. */
 export function claimStart(pidFile: string, claim: Starting): boolean {
   mkdirSync(dirname(pidFile), { recursive: true, mode: 0o700 });
   try {

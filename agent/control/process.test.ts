@@ -8,7 +8,7 @@ import { Secret } from "../config/secret.ts";
 import { observe } from "../monitor/observe.ts";
 import { assertStopped } from "./control.ts";
 import { taskkill } from "./process.ts";
-import { bootOf, identify } from "./process-identity.ts";
+import { bootOf, familyOf, identify } from "./process-identity.ts";
 import { writeRecord } from "./process-record.ts";
 import { controlled, end, GAME, gamePlace, never, processOf, reaches, saved, worldOf } from "./testing/parts.ts";
 
@@ -159,7 +159,20 @@ describe.skipIf(process.platform !== "linux")("a process of the agent's own", ()
     await control.stop(never);
     expect((await worldOf(place)).why).toBe("SIGTERM");
 
-    // And when it had not come to the game.
+    // A script that has ended and left the game behind is not forgotten either.
+    const left = spawn("/bin/sh", ["-c", `'${place.start.join("' '")}' & sleep 0.2`], {
+      ...{ detached: true, stdio: "ignore", env: { ...process.env, RECONSYNC_START: "mark-3" } },
+    });
+    await once(left, "exit");
+    await writeFile(starting, JSON.stringify({ mark: "mark-3", by }));
+    expect(await control.state(never)).toBe("running");
+    await expect(control.stop(never)).rejects.toMatchObject({ code: "server-stop-failed" });
+    for (const { pid } of familyOf({ pid: left.pid ?? 0, birth: "0", boot: bootOf("linux") })) end(pid);
+    await reaches(control, "stopped");
+
+    // And when it had not come to the game, or not even to write down what it was about to do.
+    await writeFile(starting, "");
+    expect(await control.state(never)).toBe("stopped");
     await writeFile(starting, JSON.stringify({ mark: "mark-2", by }));
     expect(await control.state(never)).toBe("stopped");
   });

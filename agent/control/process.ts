@@ -8,13 +8,18 @@ import { lookUp } from "../config/paths.ts";
 import { reason } from "../monitor/bounded.ts";
 import type { ControlDeps, ServerControl } from "./control.ts";
 import { openOutputLog } from "./output-log.ts";
-import { bootOf, familyOf, findMarked, identify, isSame, MARK_VARIABLE, type ProcessIdentity } from "./process-identity.ts";
-import { claimStart, readRecord, readStarting, releaseStart, removeRecord, startingOf, writeRecord } from "./process-record.ts";
+import { bootOf, familyOf, findMarked, identify, identifyChild, isSame, MARK_VARIABLE, type ProcessIdentity } from "./process-identity.ts";
+import { claimStart, readClaim, readRecord, releaseStart, removeRecord, type Starting, startingOf, writeRecord } from "./process-record.ts";
 import { ask, cannotStart, environmentOf } from "./programs.ts";
 import { startFailed, stopFailed, stopTimedOut, waitFor } from "./wait.ts";
 
 /** What is killed is gone within moments, unless a disk hangs; in milliseconds. */
 const KILL_TIMEOUT_MS = 15_000;
+/**
+ * A process that was forked right before the agent was killed becomes the game some milliseconds later, and only then can be known. So long after a
+ * claim it is for sure, in milliseconds.
+ */
+const FORKED_MS = 2000;
 
 interface Seen {
   state: "running" | "stopped" | "unknown";
@@ -66,23 +71,37 @@ export function processControl(control: ProcessControl, deps: Required<ControlDe
     };
   };
 
-  /** What became of a start that did not get to its end. Undefined when there was none. */
+  /** What became of a start that did not get to its end. Undefined when there was none, or when it is settled. */
   const interruptedStart = async (signal: AbortSignal): Promise<Seen | undefined> => {
-    const starting = readStarting(pidFile);
-    if (starting === undefined) return undefined;
-    if (starting.by.boot === bootOf(platform)) {
-      if (isSame(await identify(starting.by.pid, { platform, env, signal }), starting.by))
-        return { state: "unknown", family: [], problem: `process ${starting.by.pid} of the agent is starting it` };
+    const first = readClaim(pidFile);
+    if (first === undefined) return undefined;
+    if (await isAlive(first.starting, signal)) return starting(first.starting);
+    const age = Math.max(0, clock.now() - first.at);
+    if (age < FORKED_MS) await clock.sleep(FORKED_MS - age, signal);
+    const claim = readClaim(pidFile);
+    if (claim === undefined) return undefined;
+    if (await isAlive(claim.starting, signal)) return starting(claim.starting);
+    if (claim.starting?.by.boot === bootOf(platform)) {
       if (platform !== "linux") {
         const problem = `the agent ended while it started the server. When the server does not run, remove ${startingOf(pidFile)}`;
         return { state: "unknown", family: [], problem };
       }
-      const found = await findMarked(starting.mark);
+      const found = await findMarked(claim.starting.mark);
       if (found) writeRecord(pidFile, found);
     }
     releaseStart(pidFile);
     return undefined;
   };
+
+  /** Whether the agent that began a start is still at it. */
+  const isAlive = async (begun: Starting | undefined, signal: AbortSignal): Promise<boolean> =>
+    begun?.by.boot === bootOf(platform) && isSame(await identify(begun.by.pid, { platform, env, signal }), begun.by);
+
+  const starting = (begun: Starting | undefined): Seen => ({
+    state: "unknown",
+    family: [],
+    problem: `process ${begun?.by.pid} of the agent is starting it`,
+  });
 
   const start = async (signal: AbortSignal) => {
     const before = await look(signal);
@@ -121,7 +140,7 @@ export function processControl(control: ProcessControl, deps: Required<ControlDe
     child.on("error", () => undefined);
     child.unref();
     const never = new AbortController().signal;
-    const identity = await identify(pid, { platform, env, signal: never });
+    const identity = platform === "linux" ? identifyChild(pid) : await identify(pid, { platform, env, signal: never });
     // It has ended already; the probe will say so.
     if (identity === undefined) removeRecord(pidFile);
     else writeRecord(pidFile, identity);

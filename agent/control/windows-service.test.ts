@@ -63,6 +63,8 @@ describe("who a process is", () => {
     const rest = "1 40 41 0 -1 4194560 0 0 0 0 7 3 0 0 20 0 1 0 98765 1 2";
     expect(parseStat(`42 (a) Z 9) S ${rest}`)).toEqual({ birth: "98765", group: 40, session: 41 });
     expect(parseStat(`42 (game) Z ${rest}`)).toBeUndefined();
+    // But for a child of which it is to be known when it began.
+    expect(parseStat(`42 (game) Z ${rest}`, true)).toMatchObject({ birth: "98765" });
     expect(parseStat("")).toBeUndefined();
   });
 });
