@@ -83,11 +83,10 @@ async function makeSnapshot(request: BackupRequest, deps: SnapshotDeps, onlyIfCh
     // Before the walk begins, so that a folder that is made for it now is known and left out.
     const repository = await openOrInit(store, key, { server, cacheFolder, signal, onDamaged, now: startedAt });
     await mirror.catchUp(store, signal);
-    const doubted = deps.trust?.doubts(server.id) ?? new Set();
-    let summary = await snapshot(request, { repository, cacheFolder, onlyIfChanged });
-    // It holds what one holds that did not pass its check: that is no backup to rest on.
-    if (summary.unchanged && doubted.has(summary.snapshot))
-      summary = await snapshot(request, { repository, cacheFolder, onlyIfChanged: false });
+    const doubted = deps.trust?.doubts(server.id) ?? new Set<string>();
+    // A last backup that did not pass its check is nothing to rest on, and may not even be readable.
+    const mayRest = onlyIfChanged && !(await isDoubted(repository, server.id, doubted, signal));
+    const summary = await snapshot(request, { repository, cacheFolder, onlyIfChanged: mayRest });
     await mirror.catchUp(store, signal);
     if (summary.unchanged) return null;
     await checkStructure(repository, request, { snapshot: summary.snapshot, doubted, trust: deps.trust });
@@ -104,6 +103,17 @@ async function makeSnapshot(request: BackupRequest, deps: SnapshotDeps, onlyIfCh
     return snapshotResult(request, { summary, startedAt, durationMs: clock.now() - startedAt, pruned: kept.pruned, warnings });
   } finally {
     await store.close();
+  }
+}
+
+/** Whether the server's last snapshot is among these. */
+async function isDoubted(repository: Repository, server: string, doubted: ReadonlySet<string>, signal: AbortSignal): Promise<boolean> {
+  if (doubted.size === 0) return false;
+  try {
+    return doubted.has((await repository.findSnapshot("latest", { tags: [`reconsync:server=${server}`] }, signal)).id);
+  } catch (error) {
+    if (error instanceof AgentError && error.code === "snapshot-missing") return false;
+    throw error;
   }
 }
 
