@@ -8,7 +8,8 @@ export function pathsOf(config: HostConfig, scope: UnitPlan["scope"]): Pick<Unit
   const stores = storeFolders(config);
   const state = stateIsSystemds({ scope, stateFile: config.stateFile }) ? [] : [dirname(config.stateFile)];
   const pidFiles = config.servers.flatMap(({ process }) => (process?.pidFile === undefined ? [] : [process.pidFile]));
-  const writable = [...new Set([...folders, ...stores, ...state])];
+  const scratch = config.servers.flatMap(({ verify }) => (verify.scratch === undefined ? [] : [verify.scratch]));
+  const writable = [...new Set([...folders, ...stores, ...scratch, ...state])];
   return { writable, needed: [...new Set([...writable, ...pidFiles, config.file])] };
 }
 

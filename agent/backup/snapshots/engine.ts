@@ -5,6 +5,7 @@ import type { ServerConfig } from "../../config/host-config.ts";
 import { AgentError } from "../../errors.ts";
 import { type RecoveryKey, recoveryKey } from "../../recovery/key-file.ts";
 import { takeLock, verificationLockFile } from "../../state/lock.ts";
+import { scratchFolderOf } from "../../verification/scratch.ts";
 import { unlessCancelled } from "../cancelled.ts";
 import type { BackupEngine, BackupRequest } from "../engine.ts";
 import { createFilter } from "../globs.ts";
@@ -86,7 +87,12 @@ async function makeSnapshot(request: BackupRequest, deps: SnapshotDeps, onlyIfCh
     const doubted = deps.trust?.doubts(server.id) ?? new Set<string>();
     // A last backup that did not pass its check is nothing to rest on, and may not even be readable.
     const mayRest = onlyIfChanged && !(await isDoubted(repository, server.id, doubted, signal));
-    const summary = await snapshot(request, { repository, cacheFolder, onlyIfChanged: mayRest });
+    const summary = await snapshot(request, {
+      repository,
+      cacheFolder,
+      scratchFolder: scratchFolderOf(server, deps.stateFile),
+      onlyIfChanged: mayRest,
+    });
     await mirror.catchUp(store, signal);
     if (summary.unchanged) return null;
     await checkStructure(repository, request, { snapshot: summary.snapshot, doubted, trust: deps.trust });
@@ -144,6 +150,8 @@ function damageWarning([first, ...others]: readonly string[]): string[] {
 interface OpenRun {
   repository: Repository;
   cacheFolder: string;
+  /** Drills restore there. */
+  scratchFolder: string;
   onlyIfChanged: boolean;
 }
 
@@ -163,7 +171,7 @@ function snapshot({ server, note, purpose, report, signal, clock }: BackupReques
       level: compression === 3 ? 3 : 1,
       lowPriority,
       cacheFolder: run.cacheFolder,
-      excludeFolders: storeFolders(server.backup),
+      excludeFolders: [...storeFolders(server.backup), run.scratchFolder],
       onlyIfChanged: run.onlyIfChanged,
       beforeSnapshot: ({ files }) => {
         if (files.new + files.changed + files.unchanged === 0) throw nothingToBackUp(server);
