@@ -9,9 +9,10 @@ export function pathsOf(config: HostConfig, scope: UnitPlan["scope"]): Pick<Unit
   const state = stateIsSystemds({ scope, stateFile: config.stateFile }) ? [] : [dirname(config.stateFile)];
   const pidFiles = config.servers.flatMap(({ process }) => (process?.pidFile === undefined ? [] : [process.pidFile]));
   const restored = config.servers.flatMap(({ restore }) => (restore?.folder === undefined ? [] : [restore.folder]));
+  const scratch = config.servers.flatMap(({ verify }) => (verify.scratch === undefined ? [] : [verify.scratch]));
   const games = config.servers.flatMap(({ control }) => (control?.type === "process" ? [control] : []));
   const written = games.flatMap(({ cwd, pidFile, logFile }) => [cwd, dirname(pidFile), dirname(logFile)]);
-  const writable = [...new Set([...folders, ...stores, ...restored, ...state, ...written])];
+  const writable = [...new Set([...folders, ...stores, ...restored, ...scratch, ...state, ...written])];
   const startsGames = config.servers.some(({ control }) => control?.type === "process" || control?.type === "commands");
   const programs = config.servers.flatMap(({ control }) => programsOf(control)).filter((it) => it.startsWith("/"));
   return { writable, needed: [...new Set([...writable, ...pidFiles, ...programs, config.file])], ...(startsGames && { startsGames }) };

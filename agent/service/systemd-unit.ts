@@ -102,7 +102,7 @@ function systemLines(plan: UnitPlan): string[] {
   return [
     ...(stateIsSystemds(plan) ? ["StateDirectory=reconsync", "StateDirectoryMode=0700"] : []),
     "ProtectSystem=strict",
-    "# The servers' own folders, for restores, and where backups and the state go. One that is not there at the start is left out.",
+    "# The servers' own folders, for restores, and where backups, drills and the state go. One that is not there at the start is left out.",
     ...writable.map((path) => `ReadWritePaths=${word(`-${path}`)}`),
     homes ? "# Read-only, not hidden: something that the agent needs lies there.\nProtectHome=read-only" : "ProtectHome=yes",
     temporary || plan.startsGames === true

@@ -122,13 +122,15 @@ describe("a fresh backup", () => {
     const it = await site({ format: "repository" });
     it.server.backup.retention = { keepLast: 1 };
     const good = await it.backUp();
-    const before = new Set(it.packs());
+    const indexes = () => readdirSync(join(it.repository, "index")).length;
+    const [packs, indexed] = [new Set(it.packs()), indexes()];
     writeFileSync(join(it.world, "new.bin"), seededBytes(50_000, 2));
-    // The disk loses what was written last.
-    const lose = () => {
-      for (const pack of it.packs()) if (!before.has(pack)) rmSync(pack);
+    // Right before the snapshot is written, which asks for the time, the disk loses the new packs.
+    const now = () => {
+      if (indexes() > indexed) for (const pack of it.packs()) if (!packs.has(pack)) rmSync(pack);
+      return it.deps.clock.now();
     };
-    const losing = { ...it.request(), report: ({ phase }: { phase: string }) => void (phase === "finishing" && lose()) };
+    const losing = { ...it.request(), clock: { ...it.deps.clock, now } };
     const engine = it.host.engineOf(it.server);
     const failing = await engine.backup(losing).catch((caught: unknown) => caught);
     expect(failing).toMatchObject({

@@ -5,6 +5,7 @@ import type { ServerConfig } from "../../config/host-config.ts";
 import { AgentError } from "../../errors.ts";
 import { type RecoveryKey, recoveryKey } from "../../recovery/key-file.ts";
 import { takeLock, verificationLockFile } from "../../state/lock.ts";
+import { scratchFolderOf } from "../../verification/scratch.ts";
 import { unlessCancelled } from "../cancelled.ts";
 import type { BackupEngine, BackupRequest } from "../engine.ts";
 import { createFilter } from "../globs.ts";
@@ -88,12 +89,15 @@ async function makeSnapshot(request: BackupRequest, deps: SnapshotDeps, onlyIfCh
     // Before the walk begins, so that a folder that is made for it now is known and left out.
     const repository = await openOrInit(store, key, { server, cacheFolder, signal, onDamaged, now: startedAt });
     await mirror.catchUp(store, signal);
-    const doubted = deps.trust?.doubts(server.id) ?? new Set();
-    let { summary, saves } = await snapshot(request, { repository, cacheFolder, onlyIfChanged });
-    // It holds what one holds that did not pass its check: that is no backup to rest on.
-    if (summary.unchanged && doubted.has(summary.snapshot)) {
-      ({ summary, saves } = await snapshot(request, { repository, cacheFolder, onlyIfChanged: false }));
-    }
+    const doubted = deps.trust?.doubts(server.id) ?? new Set<string>();
+    // A last backup that did not pass its check is nothing to rest on, and may not even be readable.
+    const mayRest = onlyIfChanged && !(await isDoubted(repository, server.id, doubted, signal));
+    const { summary, saves } = await snapshot(request, {
+      repository,
+      cacheFolder,
+      scratchFolder: scratchFolderOf(server, deps.stateFile),
+      onlyIfChanged: mayRest,
+    });
     await mirror.catchUp(store, signal);
     if (summary.unchanged) return null;
     await checkStructure(repository, request, { snapshot: summary.snapshot, doubted, trust: deps.trust });
@@ -117,6 +121,17 @@ async function makeSnapshot(request: BackupRequest, deps: SnapshotDeps, onlyIfCh
     return snapshotResult(request, { summary, saves, startedAt, durationMs: clock.now() - startedAt, pruned: kept.pruned, warnings });
   } finally {
     await store.close();
+  }
+}
+
+/** Whether the server's last snapshot is among these. */
+async function isDoubted(repository: Repository, server: string, doubted: ReadonlySet<string>, signal: AbortSignal): Promise<boolean> {
+  if (doubted.size === 0) return false;
+  try {
+    return doubted.has((await repository.findSnapshot("latest", { tags: [`reconsync:server=${server}`] }, signal)).id);
+  } catch (error) {
+    if (error instanceof AgentError && error.code === "snapshot-missing") return false;
+    throw error;
   }
 }
 
@@ -147,6 +162,8 @@ function damageWarning([first, ...others]: readonly string[]): string[] {
 interface OpenRun {
   repository: Repository;
   cacheFolder: string;
+  /** Drills restore there. */
+  scratchFolder: string;
   onlyIfChanged: boolean;
 }
 
@@ -168,7 +185,7 @@ async function snapshot(
     level: compression === 3 ? 3 : 1,
     lowPriority,
     cacheFolder: run.cacheFolder,
-    excludeFolders: storeFolders(server.backup),
+    excludeFolders: [...storeFolders(server.backup), run.scratchFolder],
     onlyIfChanged: run.onlyIfChanged,
     lengths: held?.lengths,
     allRead: async () => {
