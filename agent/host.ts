@@ -1,6 +1,7 @@
 import type { BackupEngine } from "./backup/engine.ts";
 import { judgeBy } from "./backup/retention-judge.ts";
 import { createSnapshotEngine } from "./backup/snapshots/engine.ts";
+import { computePrune } from "./backup/snapshots/prune.ts";
 import { openStore } from "./backup/stores/stores.ts";
 import { createZipEngine } from "./backup/zip-engine.ts";
 import type { Clock } from "./clock.ts";
@@ -38,6 +39,8 @@ export function createHost(deps: HostDeps): Host {
     observe: (server) => observe(server, { clock }),
     load: hostLoad,
     lockBackup: (server) => takeLock(backupLockFile(state.file, server)),
+    prune: (request) =>
+      computePrune(request, { stateFile: state.file, access: deps.plane, clock, log: deps.log, env: deps.env ?? process.env }),
     changeSchedules: (change) => changeSchedules(state, change, clock.now()),
   };
 }

@@ -23,6 +23,7 @@ export function announced(config: HostConfig, schedules: Pick<SchedulesTable, "o
     gameName: profile.name,
     store: backup.store.type,
     retention: backup.retention,
+    ...(backup.store.type === "r2" && backup.format === "repository" ? { prunes: true } : {}),
     schedules: schedules.of(id).map(announcedOf),
   }));
 }

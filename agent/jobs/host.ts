@@ -1,5 +1,6 @@
-import type { AnnouncedSchedule, HostLoad, SchedulePayload, ServerStatus } from "../../schemas/index.ts";
+import type { AnnouncedSchedule, HostLoad, PruneResult, SchedulePayload, ServerStatus } from "../../schemas/index.ts";
 import type { BackupEngine } from "../backup/engine.ts";
+import type { PruneRequest } from "../backup/snapshots/prune.ts";
 import type { ServerConfig } from "../config/host-config.ts";
 import { AgentError } from "../errors.ts";
 import type { Lock } from "../state/lock.ts";
@@ -12,6 +13,8 @@ export interface Host {
   load(): Promise<HostLoad | undefined>;
   /** Undefined while somebody else backs this server up: another job, or a person by hand. */
   lockBackup(server: string): Lock | undefined;
+  /** Works out a prune of a repository in R2. Whoever calls it holds the server's lock. */
+  prune(request: PruneRequest): Promise<PruneResult>;
   /** Pauses or resumes schedules of a server. Answers all that it has. */
   changeSchedules(change: SchedulePayload): AnnouncedSchedule[];
 }

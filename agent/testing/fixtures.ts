@@ -152,6 +152,7 @@ export function testHost(
     observe: async ({ id }) => serverStatus(id),
     load: async () => undefined,
     lockBackup: (server) => takeLock(backupLockFile(stateFile, server)),
+    prune: async () => Promise.reject(new Error("not in this test")),
     changeSchedules: given.changeSchedules ?? (() => []),
   };
 }

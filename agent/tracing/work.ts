@@ -5,7 +5,7 @@ import type { Span, Tracer } from "./tracer.ts";
 
 /** What a piece of work is: a job of the guild, or a scheduled run. */
 export interface WorkFacts {
-  kind: "backup" | "status" | "schedule";
+  kind: "backup" | "status" | "schedule" | "prune";
   server?: string;
   /** Id of the job. */
   job?: string;

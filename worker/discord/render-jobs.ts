@@ -14,7 +14,7 @@ import { code, formatter, safe, time } from "./text.ts";
 export const JOBS_PAGE = "jobs";
 export const JOB_CANCEL = "jobcancel";
 
-const KINDS: Record<JobKind, string> = { backup: "Backup", status: "Look", schedule: "Schedule change" };
+const KINDS: Record<JobKind, string> = { backup: "Backup", status: "Look", schedule: "Schedule change", prune: "Prune" };
 
 const SIGNS: Record<JobLine["state"], string> = {
   queued: "⏳",
@@ -140,6 +140,13 @@ function outcome(work: JobWork, format: Format): string[] {
     }
     case "status":
       return [`The host looked at ${plural(work.result.servers.length, "server")}. \`/status\` shows what it saw.`];
+    case "prune": {
+      const { snapshots, packs, more } = work.result;
+      const rest = more ? " There was more: the next prune goes on." : "";
+      return [
+        `${plural(snapshots.length, "snapshot")} and ${plural(packs.length, "pack")} are not needed any more.${rest} \`/audit\` says what became of it.`,
+      ];
+    }
     case "schedule":
       return work.result.schedules.map(({ name, paused }) => `${safe(name)}: ${paused ? "paused" : "on"}`);
   }

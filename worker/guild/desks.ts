@@ -14,6 +14,7 @@ import { KeyDesk } from "./key-desk.ts";
 import { MemberDesk } from "./member-desk.ts";
 import { PollDesk } from "./poll-desk.ts";
 import { Presence } from "./presence.ts";
+import { PruneDesk } from "./prune-desk.ts";
 import { RepositoryDesk } from "./repository-desk.ts";
 import { RequestDesk } from "./request-desk.ts";
 import { RetentionDesk } from "./retention-desk.ts";
@@ -50,6 +51,7 @@ export interface Desks {
   keys: KeyDesk;
   security: SecurityDesk;
   retention: RetentionDesk;
+  prunes: PruneDesk;
 }
 
 export interface DesksGiven {
@@ -88,7 +90,9 @@ export function openDesks({ state, env, now, cutOff }: DesksGiven): Desks {
   const schedules = new ScheduleDesk({ storage, tables, viewer, watch, requests, now, wake });
   const scheduled = (host: string, result: ScheduleResult) => schedules.changed(host, result);
   const credentials = new CredentialDesk({ tables, storage, now });
-  const outcomes = new JobDesk({ storage, tables, presence, now, wake, scheduled });
+  const guild = () => state.id.name ?? tables.settings.guild();
+  const prunes = new PruneDesk({ storage, tables, bucket: env.BACKUPS, guild, now });
+  const outcomes = new JobDesk({ storage, tables, presence, now, wake, scheduled, prunes });
   return {
     tables,
     viewer,
@@ -105,10 +109,11 @@ export function openDesks({ state, env, now, cutOff }: DesksGiven): Desks {
     watch,
     troubles,
     archives: new ArchiveDesk({ ...tables, bucket: env.BACKUPS, now }),
-    repositories: new RepositoryDesk({ storage, tables, credentials, now, cutOff }),
+    repositories: new RepositoryDesk({ storage, tables, credentials, prunes, now, cutOff }),
     credentials,
     keys: new KeyDesk({ storage, tables, now, cutOff, note }),
     security,
-    retention: new RetentionDesk({ storage, tables, viewer, now, supersede: (host) => polls.supersede(host) }),
+    prunes,
+    retention: new RetentionDesk({ storage, tables, viewer, prunes, now, supersede: (host) => polls.supersede(host) }),
   };
 }

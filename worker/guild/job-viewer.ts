@@ -1,4 +1,4 @@
-import type { BackupResult, Instant, ScheduleResult, StatusResult } from "../../schemas/index.ts";
+import type { BackupResult, Instant, PruneResult, ScheduleResult, StatusResult } from "../../schemas/index.ts";
 import { traceIdOf } from "../../schemas/index.ts";
 import { duration } from "../discord/text.ts";
 import type { JobRecord } from "./job-record.ts";
@@ -121,6 +121,7 @@ function serversOf({ server, payload }: JobRecord): string[] {
 
 function workOf({ kind, payload, result }: JobRecord): JobWork {
   // The table holds what the schemas let in: payload and result are those of the kind.
+  if (kind === "prune") return { kind, result: result as PruneResult | null };
   if (kind === "status") return { kind, result: result as StatusResult | null };
   if (kind === "schedule")
     return { kind, payload: payload as Extract<JobWork, { kind: "schedule" }>["payload"], result: result as ScheduleResult | null };

@@ -5,6 +5,7 @@ import type {
   JobKind,
   Problem,
   Progress,
+  PruneResult,
   SchedulePayload,
   ScheduleResult,
   StatusResult,
@@ -39,7 +40,8 @@ export interface JobLine {
 export type JobWork =
   | { kind: "backup"; payload: BackupPayload; result: BackupResult | null }
   | { kind: "status"; result: StatusResult | null }
-  | { kind: "schedule"; payload: SchedulePayload; result: ScheduleResult | null };
+  | { kind: "schedule"; payload: SchedulePayload; result: ScheduleResult | null }
+  | { kind: "prune"; result: PruneResult | null };
 
 /** Everything that is known of a job. */
 export interface JobView extends JobLine {

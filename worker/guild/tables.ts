@@ -12,6 +12,7 @@ import { Messages } from "./messages.ts";
 import { Notices } from "./notices.ts";
 import { RepositoryCredentials } from "./repository-credentials.ts";
 import { RepositoryFiles } from "./repository-files.ts";
+import { RepositoryPrunes } from "./repository-prunes.ts";
 import { RetentionTable } from "./retention-table.ts";
 import { Runs } from "./runs.ts";
 import { Servers } from "./servers.ts";
@@ -38,6 +39,7 @@ export interface Tables {
   repositoryFiles: RepositoryFiles;
   credentials: RepositoryCredentials;
   retention: RetentionTable;
+  prunes: RepositoryPrunes;
 }
 
 export function tablesOf(sql: SqlStorage): Tables {
@@ -69,5 +71,6 @@ export function tablesOf(sql: SqlStorage): Tables {
     repositoryFiles: new RepositoryFiles(sql),
     credentials: new RepositoryCredentials(sql),
     retention: new RetentionTable(sql),
+    prunes: new RepositoryPrunes(sql),
   };
 }
