@@ -51,6 +51,20 @@ describe("the daemon", () => {
     await ended;
   });
 
+  test("takes what the guild says of retention once, and keeps it; what it cannot read it is not told in a circle", async () => {
+    const { worker, state, lines, stop, ended } = await running();
+    worker.jobs.orders = { hash: "h1", servers: [{ server: "island", policy: { daily: 7, zone: "UTC" }, frozen: false, marks: [] }] };
+    await eventually(() => worker.jobs.polls.at(-1)?.retention === "h1", "a poll says that it knows");
+    expect(state.retention.of("island")).toMatchObject({ policy: { daily: 7 } });
+    worker.jobs.orders = { hash: "h2", servers: [{ server: "island", policy: "of another kind" }] };
+    worker.jobs.enqueue("backup", { server: "island" });
+    await eventually(() => worker.jobs.polls.at(-1)?.retention === "h2", "it does not ask again");
+    expect(state.retention.of("island")).toMatchObject({ frozen: true });
+    expect(JSON.stringify(lines)).toContain("in a way that this agent does not know");
+    stop.abort();
+    await ended;
+  });
+
   test("with another config it tells the guild at once, and jobs at work keep the one they began with", async () => {
     const gate = Promise.withResolvers<void>();
     const notes: string[] = [];

@@ -1,6 +1,7 @@
 import type { BackupEngine } from "./backup/engine.ts";
 import { judgeBy } from "./backup/retention-judge.ts";
 import { createSnapshotEngine } from "./backup/snapshots/engine.ts";
+import { computePrune } from "./backup/snapshots/prune.ts";
 import { checkedStore } from "./backup/stores/checked.ts";
 import { openStore } from "./backup/stores/stores.ts";
 import { createZipEngine } from "./backup/zip-engine.ts";
@@ -50,6 +51,8 @@ export function createHost(deps: HostDeps): Host {
     load: hostLoad,
     lockBackup,
     saves,
+    prune: (request) =>
+      computePrune(request, { stateFile: state.file, access: deps.plane, clock, log: deps.log, env: deps.env ?? process.env }),
     changeSchedules: (change) => changeSchedules(state, change, clock.now()),
   };
 }

@@ -5,6 +5,7 @@ export * from "./ids.ts";
 export * from "./jobs.ts";
 export * from "./poll.ts";
 export * from "./problem.ts";
+export * from "./prune.ts";
 export * from "./repositories.ts";
 export * from "./restore.ts";
 export * from "./retention-orders.ts";

@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { instant, jobId, leaseId, serverId, uploadId } from "./ids.ts";
 import { problem } from "./problem.ts";
+import { prunePayload, pruneResult } from "./prune.ts";
 import { restorePayload, restorePlan, restorePlanPayload, restoreResult } from "./restore.ts";
 import { announcedSchedule, SCHEDULES_PER_SERVER_MAX, scheduledRun, scheduleName } from "./schedules.ts";
 import { hostLoad, serverStatus } from "./status.ts";
@@ -135,6 +136,7 @@ export const job = z.discriminatedUnion("kind", [
   z.object({ ...leased, kind: z.literal("schedule"), payload: schedulePayload }),
   z.object({ ...leased, kind: z.literal("restore-plan"), payload: restorePlanPayload }),
   z.object({ ...leased, kind: z.literal("restore"), payload: restorePayload }),
+  z.object({ ...leased, kind: z.literal("prune"), payload: prunePayload }),
 ]);
 export type Job = z.infer<typeof job>;
 export type JobKind = Job["kind"];
@@ -181,6 +183,7 @@ export const outcome = z.discriminatedUnion("state", [
     z.object({ state: z.literal("succeeded"), kind: z.literal("schedule"), result: scheduleResult }),
     z.object({ state: z.literal("succeeded"), kind: z.literal("restore-plan"), result: restorePlan }),
     z.object({ state: z.literal("succeeded"), kind: z.literal("restore"), result: restoreResult }),
+    z.object({ state: z.literal("succeeded"), kind: z.literal("prune"), result: pruneResult }),
   ]),
   z.object({ state: z.literal("failed"), error: problem }),
   z.object({ state: z.literal("cancelled") }),

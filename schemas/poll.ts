@@ -39,6 +39,8 @@ export const announcedServer = z.object({
       control: z.optional(text(200)),
     }),
   ),
+  /** The agent can work out a prune of the server's repository in R2. */
+  prunes: z.optional(z.boolean()),
   schedules: z.optional(z.array(announcedSchedule).check(z.maxLength(SCHEDULES_PER_SERVER_MAX))),
 });
 export type AnnouncedServer = z.infer<typeof announcedServer>;

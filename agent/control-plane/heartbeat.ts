@@ -24,6 +24,7 @@ export function announced(config: HostConfig, schedules: Pick<SchedulesTable, "o
     store: backup.store.type,
     retention: backup.retention,
     restore: { inPlace: restore?.inPlace ?? true, folder: restore?.folder !== undefined },
+    ...(backup.store.type === "r2" && backup.format === "repository" ? { prunes: true } : {}),
     schedules: schedules.of(id).map(announcedOf),
   }));
 }

@@ -12,7 +12,7 @@ export type EventOutcome = "delivered" | "refused" | "expired";
 /** The first digit of an HTTP status; `none`: no answer. */
 export type StatusClass = "2xx" | "3xx" | "4xx" | "5xx" | "none";
 
-const KINDS: readonly JobKind[] = ["backup", "status", "schedule", "restore-plan", "restore"];
+const KINDS: readonly JobKind[] = ["backup", "status", "schedule", "restore-plan", "restore", "prune"];
 const END_STATES: readonly EndState[] = ["succeeded", "failed", "cancelled", "returned", "dropped", "skipped"];
 const POLL_OUTCOMES: readonly PollOutcome[] = ["work", "empty", "failed", "renewed"];
 const EVENT_OUTCOMES: readonly EventOutcome[] = ["delivered", "refused", "expired"];

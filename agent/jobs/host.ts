@@ -1,5 +1,6 @@
-import type { AnnouncedSchedule, HostLoad, SchedulePayload, ServerStatus } from "../../schemas/index.ts";
+import type { AnnouncedSchedule, HostLoad, PruneResult, SchedulePayload, ServerStatus } from "../../schemas/index.ts";
 import type { BackupEngine } from "../backup/engine.ts";
+import type { PruneRequest } from "../backup/snapshots/prune.ts";
 import type { ServerConfig } from "../config/host-config.ts";
 import { AgentError } from "../errors.ts";
 import type { SaveKeeper } from "../hold/keeper.ts";
@@ -20,6 +21,8 @@ export interface Host {
   lockBackup(server: string): Lock | undefined;
   /** Holds saves of servers around their backups, and releases what a backup that broke off has left. */
   readonly saves: SaveKeeper;
+  /** Works out a prune of a repository in R2. Whoever calls it holds the server's lock. */
+  prune(request: PruneRequest): Promise<PruneResult>;
   /** Pauses or resumes schedules of a server. Answers all that it has. */
   changeSchedules(change: SchedulePayload): AnnouncedSchedule[];
 }

@@ -1,6 +1,7 @@
 import type { JobKind } from "../../schemas/index.ts";
 import { backupJob } from "./backup.ts";
 import type { RunnableKind } from "./job-kind.ts";
+import { pruneJob } from "./prune.ts";
 import { restoreJob, restorePlanJob } from "./restore.ts";
 import { scheduleJob } from "./schedule.ts";
 import { statusJob } from "./status.ts";
@@ -14,4 +15,5 @@ export const JOB_KINDS: JobKinds = {
   schedule: scheduleJob,
   "restore-plan": restorePlanJob,
   restore: restoreJob,
+  prune: pruneJob,
 };

@@ -44,6 +44,8 @@ export class FakeJobs {
   /** Answered in place of a whole job once, for jobs that no schema knows. */
   rawOffers: unknown[] = [];
   problems: { code: string; message: string }[] = [];
+  /** Told to agents that say that they know something else. */
+  orders: { hash: string; servers: unknown[] } = { hash: "", servers: [] };
   readonly #waiting = new Set<() => void>();
 
   enqueue(kind: Job["kind"], payload: unknown, given: { deadline?: number; traceparent?: Traceparent } = {}): FakeJob {
@@ -139,7 +141,8 @@ export class FakeJobs {
     });
     const raw = this.rawOffers.splice(0);
     const problems = this.problems.splice(0);
-    if (leased.length + cancel.length + raw.length + problems.length === 0) return undefined;
+    const retention = asked.retention === undefined || asked.retention === this.orders.hash ? undefined : this.orders;
+    if (leased.length + cancel.length + raw.length + problems.length === 0 && retention === undefined) return undefined;
     const jobs = leased.map((job) => {
       job.state = "leased";
       job.lease = newId("lease");
@@ -147,7 +150,7 @@ export class FakeJobs {
       const { id, lease, kind, payload, attempt, deadline, traceparent } = job;
       return { id, lease, leaseSeconds: this.leaseSeconds, attempt, deadline, traceparent, kind, payload };
     });
-    return { jobs: [...jobs, ...raw], cancel, problems };
+    return { jobs: [...jobs, ...raw], cancel, problems, ...(retention === undefined ? {} : { retention }) };
   }
 
   #wake(): void {

@@ -166,6 +166,7 @@ export function testHost(
     load: async () => undefined,
     lockBackup,
     saves: new SaveKeeper({ ...NOTHING_HELD, servers: () => servers, lockBackup, clock: systemClock, log: memoryLogger().log }),
+    prune: async () => Promise.reject(new Error("not in this test")),
     changeSchedules: given.changeSchedules ?? (() => []),
   };
 }

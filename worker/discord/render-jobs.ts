@@ -20,6 +20,7 @@ const KINDS: Record<JobKind, string> = {
   schedule: "Schedule change",
   "restore-plan": "Restore preview",
   restore: "Restore",
+  prune: "Prune",
 };
 
 const SIGNS: Record<JobLine["state"], string> = {
@@ -157,6 +158,13 @@ function outcome(work: JobWork, format: Format): string[] {
         `${plural(files, "file")}, ${bytes(size)}, in ${duration(durationMs)}`,
         code(place),
         ...warnings.map((one) => safe(one, 300)),
+      ];
+    }
+    case "prune": {
+      const { snapshots, packs, more } = work.result;
+      const rest = more ? " There was more: the next prune goes on." : "";
+      return [
+        `${plural(snapshots.length, "snapshot")} and ${plural(packs.length, "pack")} are not needed any more.${rest} \`/audit\` says what became of it.`,
       ];
     }
     case "schedule":

@@ -249,6 +249,20 @@ export class Backups {
       }));
   }
 
+  /** Backups that stand on a snapshot in R2, also those out of the lists. */
+  idsOfSnapshot(server: string, snapshot: string): string[] {
+    return this.#ofSnapshot(server, snapshot).map(({ id }) => id);
+  }
+
+  isPinnedSnapshot(server: string, snapshot: string): boolean {
+    return this.#ofSnapshot(server, snapshot).some(({ pin, removedAt }) => pin !== null && removedAt === null);
+  }
+
+  #ofSnapshot(server: string, snapshot: string): BackupRecord[] {
+    const where = "WHERE server_id = ? AND json_extract(result_json, '$.snapshot') = ? AND json_extract(result_json, '$.store') = 'r2'";
+    return this.#select(where, server, snapshot);
+  }
+
   /** The backup of an upload, also one that is out of the lists. */
   byUpload(upload: string): BackupRecord | null {
     return this.#select("WHERE upload_id = ?", upload)[0] ?? null;

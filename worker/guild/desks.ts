@@ -14,6 +14,7 @@ import { KeyDesk } from "./key-desk.ts";
 import { MemberDesk } from "./member-desk.ts";
 import { PollDesk } from "./poll-desk.ts";
 import { Presence } from "./presence.ts";
+import { PruneDesk } from "./prune-desk.ts";
 import { RepositoryDesk } from "./repository-desk.ts";
 import { RequestDesk } from "./request-desk.ts";
 import { RestoreDesk } from "./restore-desk.ts";
@@ -54,6 +55,7 @@ export interface Desks {
   security: SecurityDesk;
   retention: RetentionDesk;
   verifications: VerificationDesk;
+  prunes: PruneDesk;
 }
 
 export interface DesksGiven {
@@ -92,7 +94,9 @@ export function openDesks({ state, env, now, cutOff }: DesksGiven): Desks {
   const schedules = new ScheduleDesk({ storage, tables, viewer, watch, requests, now, wake });
   const scheduled = (host: string, result: ScheduleResult) => schedules.changed(host, result);
   const credentials = new CredentialDesk({ tables, storage, now });
-  const outcomes = new JobDesk({ storage, tables, presence, now, wake, scheduled });
+  const guild = () => state.id.name ?? tables.settings.guild();
+  const prunes = new PruneDesk({ storage, tables, bucket: env.BACKUPS, guild, now });
+  const outcomes = new JobDesk({ storage, tables, presence, now, wake, scheduled, prunes });
   return {
     tables,
     viewer,
@@ -110,11 +114,12 @@ export function openDesks({ state, env, now, cutOff }: DesksGiven): Desks {
     watch,
     troubles,
     archives: new ArchiveDesk({ ...tables, bucket: env.BACKUPS, now }),
-    repositories: new RepositoryDesk({ storage, tables, credentials, now, cutOff }),
+    repositories: new RepositoryDesk({ storage, tables, credentials, prunes, now, cutOff }),
     credentials,
     keys: new KeyDesk({ storage, tables, now, cutOff, note }),
     security,
-    retention: new RetentionDesk({ storage, tables, viewer, now, supersede: (host) => polls.supersede(host) }),
     verifications: new VerificationDesk({ storage, tables, now }),
+    prunes,
+    retention: new RetentionDesk({ storage, tables, viewer, prunes, now, supersede: (host) => polls.supersede(host) }),
   };
 }

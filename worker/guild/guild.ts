@@ -484,6 +484,7 @@ export class Guild extends DurableObject<Env> {
     this.#desks.outcomes.expire();
     this.#desks.watch.judge();
     await this.#desks.archives.sweep();
+    await this.#desks.prunes.sweep();
     await this.#desks.audit.trim();
     const { messages, settings } = this.#desks.tables;
     const render = (message: Parameters<typeof renderSubject>[0]) => renderSubject(message, this.#desks.tables, this.#desks.viewer, now());
@@ -494,9 +495,9 @@ export class Guild extends DurableObject<Env> {
 
   /** Sets the alarm for whatever is due next, if that is earlier than what it is set for: each setting is a row written. */
   async #arm(): Promise<void> {
-    const { jobs, uploads, messages } = this.#desks.tables;
+    const { jobs, uploads, messages, prunes } = this.#desks.tables;
     const schedules = this.#desks.watch.nextDue(this.#alarmAt !== null);
-    const due = [jobs.nextDue(), uploads.nextDue(), messages.nextDue(), schedules].filter((at) => at !== null);
+    const due = [jobs.nextDue(), uploads.nextDue(), messages.nextDue(), prunes.nextDue(), schedules].filter((at) => at !== null);
     if (due.length === 0) return;
     const at = Math.min(...due);
     if (this.#alarmAt !== null && this.#alarmAt <= at) return;

@@ -15,6 +15,7 @@ import { arrivalProblem, recordBackup } from "./backup-record.ts";
 import { LEASE_MS } from "./job-rules.ts";
 import type { JobRecord } from "./jobs.ts";
 import type { Presence } from "./presence.ts";
+import type { PruneDesk, PruneLook } from "./prune-desk.ts";
 import type { Tables } from "./tables.ts";
 
 const ODD_RESULT: Problem = {
@@ -29,6 +30,8 @@ export interface JobDeskParts {
   now: () => Instant;
   /** Tells the held polls of a host that there is something for it. */
   wake: (host: string) => void;
+  /** Looks at R2 before a prune is taken, and takes it: see prune-desk.ts. */
+  prunes: Pick<PruneDesk, "look" | "take">;
   /** Called in the transaction of a `schedule` job's success, with the schedules as they are now. */
   scheduled: (host: string, result: ScheduleResult) => void;
 }
@@ -54,11 +57,13 @@ export class JobDesk {
   }
 
   /** Takes a job's outcome with its backup. The same outcome again is answered the same and changes nothing. */
-  result(host: string, job: string, lease: LeaseId, outcome: Outcome): { taken: boolean } | Refusal {
-    const { storage } = this.#parts;
+  async result(host: string, job: string, lease: LeaseId, outcome: Outcome): Promise<{ taken: boolean } | Refusal> {
+    const { storage, prunes } = this.#parts;
+    const pruned = outcome.state === "succeeded" && outcome.kind === "prune" ? outcome.result : null;
+    const look = pruned === null || this.#own(host, job)?.kind !== "prune" ? null : await prunes.look(pruned.server);
     const record = this.#own(host, job);
     if (record === null) return refuse("lease-stale");
-    const verdict = storage.transactionSync(() => this.#take(host, job, lease, this.#checked(record, outcome)));
+    const verdict = storage.transactionSync(() => this.#take(host, job, lease, this.#checked(record, outcome), look));
     // Also when it came too late to count: its host has let go of the server only now.
     this.wakeAfter([record]);
     return verdict === "stale" ? refuse("lease-stale") : { taken: verdict === "taken" };
@@ -89,7 +94,7 @@ export class JobDesk {
     });
   }
 
-  #take(host: string, job: string, lease: LeaseId, outcome: Outcome): "taken" | "duplicate" | "stale" {
+  #take(host: string, job: string, lease: LeaseId, outcome: Outcome, look: PruneLook | null): "taken" | "duplicate" | "stale" {
     const { tables, presence, scheduled, now } = this.#parts;
     const verdict = tables.jobs.finish(job, lease, outcome, now());
     const record = tables.jobs.byId(job);
@@ -98,6 +103,7 @@ export class JobDesk {
       const { id, requestedBy: madeBy } = record;
       recordBackup(tables, { key: `job/${id}`, host, job: id, madeBy, result: outcome.result }, now());
     } else if (outcome.kind === "restore-plan") tables.restores.planned(job, outcome.result, now());
+    else if (outcome.kind === "prune" && look !== null) this.#parts.prunes.take(record, outcome.result, look);
     else if (outcome.kind === "schedule") scheduled(host, outcome.result);
     else if (outcome.kind === "status") presence.noteStatus(host, statusOf(outcome.result, now()));
     return verdict;

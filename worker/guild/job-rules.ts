@@ -8,6 +8,9 @@ export type EndState = "succeeded" | "failed" | "cancelled" | "expired";
 /** Who brought a job from one state to another. `guild` is what time alone does. */
 export type Actor = "guild" | `member ${string}` | `host ${string}`;
 
+/** Who asked for a job that the guild gives by itself. */
+export const BY_GUILD = "guild";
+
 /** How long a claim holds without a word from the agent: longer than one held poll (50 s) and its retry. */
 export const LEASE_MS = 90_000;
 /** A lease is written again only when this much of it is used up, to save rows. */
@@ -41,6 +44,7 @@ export interface KindRule {
 export const KIND_RULES: Record<JobKind, KindRule> = {
   status: { queueMs: MINUTE, runMs: MINUTE, attempts: 1, priority: 2, writes: false, offline: "refuse" },
   schedule: { queueMs: 24 * HOUR, runMs: MINUTE, attempts: 3, priority: 1, writes: false, offline: "wait" },
+  prune: { queueMs: 24 * HOUR, runMs: 24 * HOUR, attempts: 2, priority: -1, writes: true, offline: "wait" },
   backup: { queueMs: 24 * HOUR, runMs: 24 * HOUR, attempts: 3, priority: 0, writes: true, offline: "wait" },
   "restore-plan": { queueMs: 10 * MINUTE, runMs: HOUR, attempts: 3, priority: 1, writes: false, offline: "refuse" },
   // Nobody expects one that begins long after it was confirmed. Once begun it has to end: its agent journals it, and goes on or rolls back.

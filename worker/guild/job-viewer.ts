@@ -1,6 +1,7 @@
 import type {
   BackupResult,
   Instant,
+  PruneResult,
   RestorePayload,
   RestorePlan,
   RestorePlanPayload,
@@ -132,6 +133,7 @@ function serversOf({ server, payload }: JobRecord): string[] {
 
 function workOf({ kind, payload, result }: JobRecord): JobWork {
   // The table holds what the schemas let in: payload and result are those of the kind.
+  if (kind === "prune") return { kind, result: result as PruneResult | null };
   if (kind === "status") return { kind, result: result as StatusResult | null };
   if (kind === "schedule")
     return { kind, payload: payload as Extract<JobWork, { kind: "schedule" }>["payload"], result: result as ScheduleResult | null };

@@ -5,6 +5,7 @@ import type {
   JobKind,
   Problem,
   Progress,
+  PruneResult,
   RestorePayload,
   RestorePlan,
   RestorePlanPayload,
@@ -45,7 +46,8 @@ export type JobWork =
   | { kind: "status"; result: StatusResult | null }
   | { kind: "restore-plan"; payload: RestorePlanPayload; result: RestorePlan | null }
   | { kind: "restore"; payload: RestorePayload; result: RestoreResult | null }
-  | { kind: "schedule"; payload: SchedulePayload; result: ScheduleResult | null };
+  | { kind: "schedule"; payload: SchedulePayload; result: ScheduleResult | null }
+  | { kind: "prune"; result: PruneResult | null };
 
 /** Everything that is known of a job. */
 export interface JobView extends JobLine {

@@ -4,7 +4,7 @@ import { JobReads } from "./job-reads.ts";
 import type { JobRecord, JobStep, Milestone } from "./job-record.ts";
 import { offerOf, timelineWith } from "./job-record.ts";
 import type { Actor, Transition } from "./job-rules.ts";
-import { afterOutcome, heeds, isEnd, KIND_RULES, LEASE_MS, LEASE_RENEW_AFTER_MS, overdue, requeueMs } from "./job-rules.ts";
+import { afterOutcome, BY_GUILD, heeds, isEnd, KIND_RULES, LEASE_MS, LEASE_RENEW_AFTER_MS, overdue, requeueMs } from "./job-rules.ts";
 
 export type { JobRecord } from "./job-record.ts";
 
@@ -15,7 +15,7 @@ export interface NewJob {
   host: string;
   server: string | null;
   payload: Job["payload"];
-  /** A member. */
+  /** A member, or BY_GUILD. */
   requestedBy: string;
   message: number | null;
   trace: Traceparent | null;
@@ -40,9 +40,15 @@ export class Jobs extends JobReads {
     this.#stepped = stepped;
   }
 
+  /** When the newest job of a kind for a server was queued; null when none is known. */
+  newestOf(server: string, kind: JobKind): Instant | null {
+    const { at } = this.#sql.exec("SELECT MAX(created_at) AS at FROM jobs WHERE server_id = ? AND kind = ?", server, kind).one();
+    return at === null ? null : Number(at);
+  }
+
   add(job: NewJob, now: Instant): JobRecord {
     const id = newId("job");
-    const by: Actor = `member ${job.requestedBy}`;
+    const by: Actor = job.requestedBy === BY_GUILD ? "guild" : `member ${job.requestedBy}`;
     this.#sql.exec(
       `INSERT INTO jobs (id, key, kind, host_id, server_id, payload_json, state, requested_by, message_id, trace, deadline, created_at, timeline_json)
        VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)`,

@@ -255,8 +255,18 @@ export const STEPS: readonly string[] = [
   CREATE TABLE retention_brakes (
     server_id TEXT PRIMARY KEY,
     frozen_json TEXT,
-    accepted_at INTEGER
+    accepted_at INTEGER,
+    allowance INTEGER NOT NULL DEFAULT 0
   ) WITHOUT ROWID;
+  CREATE TABLE repository_prunes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    server_id TEXT NOT NULL,
+    host_id TEXT NOT NULL,
+    hidden_at INTEGER NOT NULL,
+    due_at INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    names_json TEXT NOT NULL
+  );
   ALTER TABLE backups ADD COLUMN pin_json TEXT;
   ALTER TABLE backups ADD COLUMN tags_json TEXT;
   CREATE INDEX backups_marked ON backups (server_id) WHERE pin_json IS NOT NULL OR tags_json IS NOT NULL;

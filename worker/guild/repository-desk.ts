@@ -5,6 +5,7 @@ import type { Refusal } from "../refusals.ts";
 import { isRefusal, refuse } from "../refusals.ts";
 import type { CredentialDesk } from "./credential-desk.ts";
 import type { HostCall } from "./host-call.ts";
+import type { PruneDesk } from "./prune-desk.ts";
 import type { RepositoryUsage } from "./repository-files.ts";
 import type { RepositoryAct, RepositoryRight } from "./repository-rules.ts";
 import { fitsQuota, isRecorded, objectionTo } from "./repository-rules.ts";
@@ -54,14 +55,17 @@ export class FileTicket extends RpcTarget {
 export interface Admission {
   /** For a file that gets a row. */
   ticket: FileTicket | null;
-  /** How many files of that type have rows; null when they get none, or nobody asked. */
+  /** How many files of that type have rows and are in sight; null when they get none, or nobody asked. */
   recorded: number | null;
+  /** Names of files that a listing leaves out: nobody needs them any more, and they are removed later. */
+  hidden: string[];
 }
 
 export interface RepositoryDeskParts {
   storage: DurableObjectStorage;
   tables: Tables;
   credentials: CredentialDesk;
+  prunes: PruneDesk;
   now: () => Instant;
   /** Why a host may not act, or null. */
   cutOff: (from: HostCall) => Refusal | null;
@@ -81,12 +85,19 @@ export class RepositoryDesk {
     const objection = objectionTo(who.right, call.act, call.type);
     if (objection !== null) return refuse(objection);
     const type = call.type !== null && isRecorded(call.type) ? call.type : null;
-    if (call.act === "list")
-      return { ticket: null, recorded: type === null ? null : this.#parts.tables.repositoryFiles.count(call.server, type) };
-    if (call.act !== "create" || type === null) return { ticket: null, recorded: null };
+    const { tables, prunes } = this.#parts;
+    // What somebody sees from here on must stay in sight until he is done.
+    if (call.act === "list" || (call.act === "create" && call.type === "locks")) prunes.noteWork(call.server);
+    if (call.act === "list" && call.type !== null) {
+      const hidden = tables.prunes.hidden(call.server, call.type);
+      return { ticket: null, recorded: type === null ? null : tables.repositoryFiles.count(call.server, type) - hidden.length, hidden };
+    }
+    const unseen = this.#hidden(call);
+    if (unseen !== null) return unseen;
+    if (call.act !== "create" || type === null) return { ticket: null, recorded: null, hidden: [] };
     const over = this.#overQuota(call, type);
     if (over !== null) return over;
-    return { ticket: new FileTicket((stored) => this.#record(call.server, type, who.name, stored)), recorded: null };
+    return { ticket: new FileTicket((stored) => this.#record(call.server, type, who.name, stored)), recorded: null, hidden: [] };
   }
 
   /** Writes files down that R2 holds and that have no rows. Answers how many there were. */
@@ -117,6 +128,16 @@ export class RepositoryDesk {
     if (isRefusal(credential)) return credential;
     if (credential.server !== server) return refuse("credential-other-server");
     return { name: `credential ${credential.id}`, right: credential.mayWrite ? "append" : "read" };
+  }
+
+  /** A hidden file cannot be read. Whoever stores it again shows that it is needed: then all that was hidden with it comes back. */
+  #hidden({ server, type, name, act }: RepositoryCall): Refusal | null {
+    const { storage, tables, prunes } = this.#parts;
+    if (type === null || !tables.prunes.isHidden(server, type, name)) return null;
+    if (act === "read") return refuse("repository-file-unknown");
+    const prune = tables.prunes.of(server).find(({ names }) => type in names && names[type as keyof typeof names].includes(name));
+    if (act !== "create" || prune === undefined) return null;
+    return storage.transactionSync(() => prunes.revive(prune)) === null ? refuse("repository-file-busy") : null;
   }
 
   #overQuota({ server, name, bytes: more }: RepositoryCall, type: RepositoryFileType): Refusal | null {

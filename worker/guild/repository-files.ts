@@ -43,6 +43,29 @@ export class RepositoryFiles {
     return found.toArray().map(record)[0] ?? null;
   }
 
+  /** Its file is gone from R2. */
+  remove(server: string, type: RepositoryFileType, name: string): void {
+    const gone = this.#sql.exec(
+      "DELETE FROM repository_files WHERE server_id = ? AND type = ? AND name = ? RETURNING bytes",
+      server,
+      type,
+      name,
+    );
+    const [row] = gone.toArray();
+    if (row !== undefined) this.#sql.exec("UPDATE repository_sum SET bytes = bytes - ?", Number(row.bytes));
+  }
+
+  /** Whether any file of a type came at that time or later. */
+  newerThan(server: string, type: RepositoryFileType, since: Instant): boolean {
+    const found = this.#sql.exec(
+      "SELECT 1 FROM repository_files WHERE server_id = ? AND type = ? AND at >= ? LIMIT 1",
+      server,
+      type,
+      since,
+    );
+    return found.toArray().length > 0;
+  }
+
   count(server: string, type: RepositoryFileType): number {
     const row = this.#sql.exec("SELECT COUNT(*) AS n FROM repository_files WHERE server_id = ? AND type = ?", server, type).one();
     return Number(row.n);

@@ -6,6 +6,7 @@ import type { Refusal } from "../refusals.ts";
 import { isRefusal, refuse } from "../refusals.ts";
 import type { Ask } from "./ask.ts";
 import type { BackupRecord } from "./backups.ts";
+import type { PruneDesk } from "./prune-desk.ts";
 import type { RetentionPlan, Shelf } from "./retention-keeper.ts";
 import { brakeKey, carryOut, freeze, planOf, policyIn } from "./retention-keeper.ts";
 import type { MarkedView, PolicyView, PreviewView, RetainedView, UndeletedView } from "./retention-view.ts";
@@ -18,6 +19,7 @@ export interface RetentionDeskParts {
   tables: Tables;
   viewer: Viewer;
   now: () => Instant;
+  prunes: Pick<PruneDesk, "revive">;
   /** Tells the held polls of a host that there is something for it. */
   supersede: (host: string) => void;
 }
@@ -177,11 +179,20 @@ export class RetentionDesk {
   undelete(ask: Ask, server: string, id: string | undefined): UndeletedView | Refusal {
     const { storage, tables, now } = this.#parts;
     const doomed = tables.backups.doomed(server).filter((backup) => id === undefined || backup.id === id);
-    if (doomed.length === 0) return refuse(id === undefined ? "nothing-to-undelete" : "backup-gone", { server });
+    // A repository comes back by whole prunes: its snapshots share what they hold.
+    const [prune] = tables.prunes
+      .of(server)
+      .filter(({ state, names }) => state === "waiting" && (id === undefined || this.#names(names, id)));
+    if (doomed.length === 0 && prune === undefined) return refuse(id === undefined ? "nothing-to-undelete" : "backup-gone", { server });
     const back = storage.transactionSync(() => {
-      const revived = doomed.filter(
+      const snapshots = prune === undefined ? [] : (this.#parts.prunes.revive(prune) ?? []);
+      const shown = snapshots
+        .flatMap((snapshot) => tables.backups.idsOfSnapshot(server, snapshot))
+        .flatMap((one) => tables.backups.byId(one) ?? []);
+      const archives = doomed.filter(
         (backup) => backup.format === "zip" && backup.upload !== undefined && tables.uploads.revive(backup.upload),
       );
+      const revived = [...archives, ...shown];
       for (const backup of revived) {
         tables.backups.markBack(backup.id);
         if (backup.pin === null) tables.backups.setPin(backup.id, { by: ask.member.id, at: now(), note: "brought back" });
@@ -195,10 +206,8 @@ export class RetentionDesk {
   /** What waits for its removal stays when the host that made it is cut off: it may be why it was to go. */
   hostRevoked(host: string): void {
     const { storage, tables, now } = this.#parts;
-    const waiting = Map.groupBy(
-      tables.backups.doomed(null).filter((backup) => backup.host === host),
-      ({ server }) => server,
-    );
+    const own = [...tables.backups.doomed(null), ...tables.prunes.all()].filter((one) => one.host === host);
+    const waiting = Map.groupBy(own, ({ server }) => server);
     storage.transactionSync(() => {
       for (const [server, all] of waiting) freeze(tables, server, [{ what: "host", way: "revoked", now: all.length, usual: 0 }], now());
     });
@@ -207,10 +216,24 @@ export class RetentionDesk {
   /** Of the servers on which the member may use the command. `which`: those in the lists, those that are pinned, or those that can come back. */
   choices(typed: string, which: "listed" | "pinned" | "doomed", may: (server: string) => boolean): Choice[] {
     const { backups } = this.#parts.tables;
-    const all = which === "doomed" ? backups.doomed(null) : backups.newestOfAll(CHOSEN_FROM_MAX, which === "pinned");
+    const all =
+      which === "doomed" ? [...backups.doomed(null), ...this.#hiddenBackups()] : backups.newestOfAll(CHOSEN_FROM_MAX, which === "pinned");
     const wanted = typed.trim().toLowerCase();
     const named = all.filter(({ server }) => may(server)).map((backup) => ({ name: this.#choiceOf(backup), value: backup.id }));
     return named.filter(({ name }) => name.toLowerCase().includes(wanted)).slice(0, CHOICES_MAX);
+  }
+
+  /** Backups whose snapshots are hidden by prunes that can be brought back. */
+  #hiddenBackups(): BackupRecord[] {
+    const { backups, prunes } = this.#parts.tables;
+    const waiting = prunes.all().filter(({ state }) => state === "waiting");
+    const ids = waiting.flatMap(({ server, names }) => names.snapshots.flatMap((snapshot) => backups.idsOfSnapshot(server, snapshot)));
+    return ids.slice(0, CHOSEN_FROM_MAX).flatMap((id) => backups.byId(id) ?? []);
+  }
+
+  #names({ snapshots }: { snapshots: string[] }, id: string): boolean {
+    const backup = this.#parts.tables.backups.byId(id);
+    return backup?.format === "repository" && snapshots.includes(backup.snapshot);
   }
 
   #choiceOf(backup: BackupRecord): string {

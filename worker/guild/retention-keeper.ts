@@ -1,7 +1,9 @@
 import type { BackupResult, Instant, RetentionDecision, RetentionPolicy } from "../../schemas/index.ts";
-import { decideRetention, policyOfHost } from "../../schemas/index.ts";
+import { decideRetention, newTraceparent, PRUNE_FORGET_MAX, policyOfHost } from "../../schemas/index.ts";
 import { BRAKE_DEFAULT, BRAKE_HISTORY, type BrakeReason, judgeNewest, judgePlan } from "../../schemas/retention-brake.ts";
 import type { RetainedRow } from "./backups.ts";
+import { BY_GUILD } from "./job-rules.ts";
+import { OPEN_JOBS_PER_HOST_MAX } from "./queue-rules.ts";
 import { CONFIRM_MS } from "./restore-rules.ts";
 import type { FrozenReason } from "./retention-table.ts";
 import type { Tables } from "./tables.ts";
@@ -13,7 +15,10 @@ export const GRACE_MS = 7 * 24 * 60 * 60_000;
 /** While the brake is on, what waits for its removal is looked at again so often, in milliseconds. */
 export const HELD_AGAIN_MS = 24 * 60 * 60_000;
 
-export type KeeperTables = Pick<Tables, "backups" | "uploads" | "servers" | "retention" | "notices" | "audit" | "restores">;
+/** A repository is pruned so often at most, in milliseconds. */
+export const PRUNE_EVERY_MS = 24 * 60 * 60_000;
+
+export type KeeperTables = Pick<Tables, "backups" | "uploads" | "servers" | "retention" | "notices" | "audit" | "jobs" | "restores">;
 
 export interface EffectivePolicy {
   policy: RetentionPolicy;
@@ -71,7 +76,7 @@ export function retainAfter(tables: KeeperTables, host: string, { server, format
 /** Takes out of the lists what the policy does not keep. `allowed`: a member has said that it may be much. */
 export function carryOut(tables: KeeperTables, shelf: Shelf, now: Instant, allowed = false): void {
   // Elsewhere the host removes, by the same rules: it alone knows what is there.
-  if (shelf.store !== "r2" || shelf.format !== "zip") return;
+  if (shelf.store !== "r2") return;
   const effective = policyIn(tables, shelf.server);
   if (effective === null) return;
   const { rows, decision, tooMuch } = planOf(tables, shelf, effective, now);
@@ -79,13 +84,33 @@ export function carryOut(tables: KeeperTables, shelf: Shelf, now: Instant, allow
     freeze(tables, shelf.server, tooMuch, now);
     return;
   }
-  const gone = new Set(decision.gone);
   // What somebody is about to restore, or restores now.
   const inUse = tables.restores.backupsInUse(shelf.server, now - CONFIRM_MS);
-  for (const { id, upload } of rows.filter((row) => gone.has(row.id) && !inUse.has(row.id))) {
+  const going = decision.gone.filter((id) => !inUse.has(id));
+  if (shelf.format === "repository") {
+    if (going.length > 0) askForPrune(tables, shelf, going, now);
+    return;
+  }
+  const gone = new Set(going);
+  for (const { id, upload } of rows.filter((row) => gone.has(row.id))) {
     tables.backups.markRemoved(id, now);
     if (upload !== null) tables.uploads.doom(upload, now + GRACE_MS);
   }
+}
+
+/** Asks the host for a prune that forgets these, once a day at most: it reads every tree of the repository. */
+function askForPrune({ jobs, servers, backups }: KeeperTables, { server, host }: Shelf, gone: readonly string[], now: Instant): void {
+  const record = servers.byId(server);
+  if (record?.host !== host || record.prunes !== true) return;
+  const last = jobs.newestOf(server, "prune");
+  if ((last !== null && now - last < PRUNE_EVERY_MS) || jobs.queueLength(host).open >= OPEN_JOBS_PER_HOST_MAX) return;
+  const forget = gone.slice(0, PRUNE_FORGET_MAX).flatMap((id) => {
+    const backup = backups.byId(id);
+    return backup?.format === "repository" ? [backup.snapshot] : [];
+  });
+  if (forget.length === 0) return;
+  const asked = { kind: "prune" as const, host, server, payload: { server, forget }, message: null, requestedBy: BY_GUILD };
+  jobs.add({ ...asked, key: `prune/${server}/${now}`, trace: newTraceparent() }, now);
 }
 
 /** Stops retention of a server until a member lets it go on, and tells so once. */

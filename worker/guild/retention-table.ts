@@ -76,9 +76,19 @@ export class RetentionTable {
     );
   }
 
+  /** Whether a member has let one prune of a server remove much; it is used up by that. */
+  takeAllowance(server: string): boolean {
+    const taken = this.#sql.exec(
+      "UPDATE retention_brakes SET allowance = 0 WHERE server_id = ? AND allowance = 1 RETURNING server_id",
+      server,
+    );
+    return taken.toArray().length === 1;
+  }
+
   resume(server: string, now: Instant): void {
     this.#sql.exec(
-      "INSERT INTO retention_brakes (server_id, accepted_at) VALUES (?1, ?2) ON CONFLICT (server_id) DO UPDATE SET frozen_json = NULL, accepted_at = ?2",
+      `INSERT INTO retention_brakes (server_id, accepted_at, allowance) VALUES (?1, ?2, 1)
+       ON CONFLICT (server_id) DO UPDATE SET frozen_json = NULL, accepted_at = ?2, allowance = 1`,
       ...[server, now],
     );
   }

@@ -158,6 +158,18 @@ describe("policies", () => {
     expect(await listed()).not.toContain(second);
   });
 
+  it("go by when the control plane took a backup in, whatever the host's clock says", async () => {
+    await run({ guild }, "backup retention set", { server: "island", last: 2 });
+    const past = await made({ startedAt: 1 });
+    const future = await made({ startedAt: START + 3650 * DAY });
+    const back = await made({ startedAt: START - 3650 * DAY });
+    expect(await listed()).not.toContain(past);
+    for (const name of [future, back]) expect(await listed()).toContain(name);
+    const last = await made();
+    expect(await listed()).not.toContain(future);
+    for (const name of [back, last]) expect(await listed()).toContain(name);
+  });
+
   it("leave safety backups alone, which push nothing out", async () => {
     const names = await madeMany(3);
     const safety = await madeMany(3, { purpose: "safety", sourceBytes: 1, files: 1 });

@@ -13,6 +13,7 @@ import { Messages } from "./messages.ts";
 import { Notices } from "./notices.ts";
 import { RepositoryCredentials } from "./repository-credentials.ts";
 import { RepositoryFiles } from "./repository-files.ts";
+import { RepositoryPrunes } from "./repository-prunes.ts";
 import { Restores } from "./restores.ts";
 import { RetentionTable } from "./retention-table.ts";
 import { Runs } from "./runs.ts";
@@ -44,6 +45,7 @@ export interface Tables {
   absences: Absences;
   retention: RetentionTable;
   verifications: Verifications;
+  prunes: RepositoryPrunes;
 }
 
 export function tablesOf(sql: SqlStorage): Tables {
@@ -83,5 +85,6 @@ export function tablesOf(sql: SqlStorage): Tables {
     absences: new Absences(sql),
     retention: new RetentionTable(sql),
     verifications: new Verifications(sql),
+    prunes: new RepositoryPrunes(sql),
   };
 }

@@ -5,7 +5,7 @@ import type { C, RepositoryEnv } from "./access.ts";
 import { denied, fileOf, folderOf, repositoryAccess, serverOf } from "./access.ts";
 import { readRange, resolveRange } from "./byte-range.ts";
 import { folderKey } from "./files.ts";
-import type { ListingDone } from "./listing.ts";
+import type { ListedFile, ListingDone } from "./listing.ts";
 import { formatFor, listingStream, pagesOf } from "./listing.ts";
 import { isRangeProblem } from "./r2-errors.ts";
 import { storeFile } from "./store-file.ts";
@@ -70,16 +70,22 @@ async function list(c: C): Promise<Response> {
   const admitted = await c.get("guild").admitToRepository(call);
   if (isRefusal(admitted)) return denied(c, admitted);
   const { recorded } = admitted;
+  const hidden = new Set(admitted.hidden);
   const folder = folderKey(c.get("guildId"), server, type);
   const format = formatFor(c.req.header("accept"));
   let finish = (_: ListingDone | null): void => {};
   const finished = new Promise<ListingDone | null>((resolve) => {
     finish = resolve;
   });
-  const pages = pagesOf(c.env.BACKUPS, folder);
+  const pages = inSight(pagesOf(c.env.BACKUPS, folder), hidden);
   const stream = await listingStream(pages, { type, format, now: Date.now(), done: (result) => finish(result) });
   c.executionCtx.waitUntil(finished.then((result) => (result === null ? undefined : tidy(c, call, folder, recorded, result))));
   return new Response(stream, { headers: { "content-type": format.contentType } });
+}
+
+/** Without files that are hidden. */
+async function* inSight(pages: AsyncGenerator<ListedFile[]>, hidden: ReadonlySet<string>): AsyncGenerator<ListedFile[]> {
+  for await (const page of pages) yield hidden.size === 0 ? page : page.filter(({ name }) => !hidden.has(name));
 }
 
 /** After a listing: removes locks that were given up, and lets the guild's object know of files that it has no rows for. */

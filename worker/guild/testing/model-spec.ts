@@ -15,6 +15,7 @@ export const OPEN_PER_HOST_MAX = 60;
 export const KINDS: Record<JobKind, { queueMs: number; runMs: number; attempts: number; writes: boolean }> = {
   backup: { queueMs: DAY_MS, runMs: DAY_MS, attempts: 3, writes: true },
   status: { queueMs: MINUTE_MS, runMs: MINUTE_MS, attempts: 1, writes: false },
+  prune: { queueMs: DAY_MS, runMs: DAY_MS, attempts: 2, writes: true },
   schedule: { queueMs: DAY_MS, runMs: MINUTE_MS, attempts: 3, writes: false },
   "restore-plan": { queueMs: 10 * MINUTE_MS, runMs: 60 * MINUTE_MS, attempts: 3, writes: false },
   restore: { queueMs: 60 * MINUTE_MS, runMs: DAY_MS, attempts: 3, writes: true },
