@@ -49,14 +49,19 @@ export function policyIn({ retention, servers }: Pick<KeeperTables, "retention" 
 
 /** What a policy would do with a shelf now. */
 export function planOf(
-  { backups }: Pick<KeeperTables, "backups">,
+  { backups, retention }: Pick<KeeperTables, "backups" | "retention">,
   shelf: Shelf,
   effective: Omit<EffectivePolicy, "from">,
   now: Instant,
 ): RetentionPlan {
   const rows = backups.retained(shelf.server, shelf.host, shelf);
   const decision = decideRetention(rows, effective.policy, now);
-  const tooMuch = judgePlan(rows.length, decision.gone.length, { ...BRAKE_DEFAULT, removeShare: effective.removeShare });
+  // What waits for a repository's next prune was let pass before, one backup at a time; under another policy all of it is looked at.
+  const before =
+    retention.judged(shelf.server) === judgedBy(shelf, effective.policy) ? decideRetention(rows.slice(1), effective.policy, now).gone : [];
+  const pending = new Set(before);
+  const fresh = decision.gone.filter((id) => !pending.has(id));
+  const tooMuch = judgePlan(rows.length - pending.size, fresh.length, { ...BRAKE_DEFAULT, removeShare: effective.removeShare });
   return { rows, decision, tooMuch };
 }
 
@@ -72,6 +77,10 @@ export function retainAfter(tables: KeeperTables, host: string, { server, format
   else carryOut(tables, { server, host, format, store }, now);
 }
 
+function judgedBy({ host, format, store }: Shelf, policy: RetentionPolicy): string {
+  return format === "repository" && store === "r2" ? JSON.stringify([host, policy]) : "";
+}
+
 /** Takes out of the lists what the policy does not keep. `allowed`: a member has said that it may be much. */
 export function carryOut(tables: KeeperTables, shelf: Shelf, now: Instant, allowed = false): void {
   // Elsewhere the host removes, by the same rules: it alone knows what is there.
@@ -84,6 +93,7 @@ export function carryOut(tables: KeeperTables, shelf: Shelf, now: Instant, allow
     return;
   }
   if (shelf.format === "repository") {
+    tables.retention.setJudged(shelf.server, judgedBy(shelf, effective.policy));
     if (decision.gone.length > 0) askForPrune(tables, shelf, decision.gone, now);
     return;
   }
