@@ -142,6 +142,8 @@ function reasonText({ what, way, now, usual }: FrozenReason, format: Format): st
       return `nearly everything in the newest backup is new: ${percent(now)}, where ${percent(usual)} are usual`;
     case "plan":
       return `${count(now)} of ${count(usual)} backups would go at once`;
+    case "packs":
+      return `a prune would take ${count(now)} of ${count(usual)} packs with nearly all that the repository holds`;
     case "host":
       return `its host was cut off while ${plural(now, "backup")} waited for ${now === 1 ? "its" : "their"} removal`;
   }

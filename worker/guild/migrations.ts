@@ -256,7 +256,8 @@ export const STEPS: readonly string[] = [
     server_id TEXT PRIMARY KEY,
     frozen_json TEXT,
     accepted_at INTEGER,
-    allowance INTEGER NOT NULL DEFAULT 0
+    allowance INTEGER NOT NULL DEFAULT 0,
+    judged TEXT
   ) WITHOUT ROWID;
   CREATE TABLE repository_prunes (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

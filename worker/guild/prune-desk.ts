@@ -1,5 +1,4 @@
 import type { Instant, PrunePayload, PruneResult } from "../../schemas/index.ts";
-import { BRAKE_DEFAULT, judgePlan } from "../../schemas/retention-brake.ts";
 import { fileKey, folderKey, isGivenUp } from "../repositories/files.ts";
 import { pagesOf } from "../repositories/listing.ts";
 import type { JobRecord } from "./jobs.ts";
@@ -139,28 +138,27 @@ export class PruneDesk {
     if (snapshots.some((name) => !wanted.has(name))) return "it names a snapshot that it was not to forget";
     if (tables.repositoryFiles.newerThan(server, "snapshots", since)) return "a snapshot came meanwhile";
     if (snapshots.some((name) => tables.backups.isPinnedSnapshot(server, name))) return "a snapshot was pinned meanwhile";
+    let bytes = 0;
     for (const name of packs) {
       const file = tables.repositoryFiles.byName(server, "data", name);
       if (file === null || file.at >= since) return "it names a pack that is not there, or that came meanwhile";
+      bytes += file.bytes;
     }
     for (const name of indexes)
       if ((look.indexes.get(name) ?? since) >= since) return "it names an index file that is not there, or that came meanwhile";
     const hidden = tables.prunes.hidden(server, "index").length;
     if (indexes.length > 0 && look.indexes.size - hidden <= indexes.length) return "it leaves no index file";
     if ([...snapshots, ...indexes, ...packs].length === 0) return "it names nothing";
-    return this.#tooMuch(server, packs.length);
+    return this.#tooMuch(server, packs.length, bytes);
   }
 
-  /** A repository that loses most of its packs at once is looked at by a person first. */
-  #tooMuch(server: string, gone: number): string | null {
+  /** A repository that loses nearly all that it holds is looked at by a person first. */
+  #tooMuch(server: string, packs: number, bytes: number): string | null {
     const { tables, now } = this.#parts;
-    const visible = tables.repositoryFiles.count(server, "data") - tables.prunes.hidden(server, "data").length;
-    const share = tables.retention.policyFor(server)?.set.removeShare ?? PACKS_SHARE_MAX;
-    const reasons = tables.retention.takeAllowance(server)
-      ? []
-      : judgePlan(visible, gone, { ...BRAKE_DEFAULT, removeFree: PACKS_FREE, removeShare: Math.max(share, PACKS_SHARE_MAX) });
-    if (reasons.length === 0) return null;
-    freeze(tables, server, reasons, now());
+    const held = tables.repositoryFiles.bytesWithout(server, tables.prunes.hidden(server, "data"));
+    if (bytes <= held * BYTES_SHARE_MAX || tables.retention.takeAllowance(server)) return null;
+    const all = tables.repositoryFiles.count(server, "data") - tables.prunes.hidden(server, "data").length;
+    freeze(tables, server, [{ what: "packs", way: "removes too much", now: packs, usual: all }], now());
     return "it removes too much at once";
   }
 
@@ -173,9 +171,8 @@ export class PruneDesk {
   }
 }
 
-/** Packs of many small backups are put together at once, so most of a young repository may go for a few new packs. */
-const PACKS_SHARE_MAX = 0.8;
-const PACKS_FREE = 200;
+/** Of the bytes of all packs. A policy of few snapshots of a world that changes much replaces most of them from one prune to the next. */
+const BYTES_SHARE_MAX = 0.95;
 
 /** The first so many names, snapshots first: without them nobody misses the rest. */
 function firstOf(names: PrunedNames, count: number): { part: PrunedNames; left: PrunedNames } {

@@ -121,6 +121,16 @@ describe("a prune", () => {
     ).toBe(1);
   });
 
+  it("that waits does not make the brake stop, though most backups wait for it; another policy does", async () => {
+    for (let n = 0; n < 9; n += 1) await backup();
+    const show = async () => textOf(await run({ guild }, "backup retention show", { server: "island" }));
+    expect(await show()).not.toContain("Stopped since");
+    expect(textOf(await run({ guild }, "backup retention preview", { server: "island" }))).not.toContain("The brake would stop");
+    await run({ guild }, "backup retention set", { server: "island", last: 1 });
+    await backup();
+    expect(await show()).toContain("Stopped since");
+  });
+
   it("hides what nobody needs, keeps it for the grace, and removes it then with its rows", async () => {
     const { first, second, fresh } = await pruned();
     for (const one of [first.snapshot, first.index, first.pack]) {
@@ -193,6 +203,7 @@ describe("of what an agent answers nothing is taken", () => {
         return {};
       },
     ],
+    ["that would take all packs", async ({ all }) => ({ packs: all.map(({ pack }) => pack.name) })],
     ["with a pack that is not there", async () => ({ packs: ["e".repeat(64)] })],
     ["with a pack that came meanwhile", async () => ({ packs: [(await file("data", `late pack ${guild}`)).name] })],
     ["with an index file that is not there", async () => ({ indexes: ["e".repeat(64)] })],

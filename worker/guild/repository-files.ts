@@ -55,6 +55,13 @@ export class RepositoryFiles {
     if (row !== undefined) this.#sql.exec("UPDATE repository_sum SET bytes = bytes - ?", Number(row.bytes));
   }
 
+  /** Bytes of a server's packs but for these. */
+  bytesWithout(server: string, names: readonly string[]): number {
+    const sql =
+      "SELECT COALESCE(SUM(bytes), 0) AS bytes FROM repository_files WHERE server_id = ? AND type = 'data' AND name NOT IN (SELECT value FROM json_each(?))";
+    return Number(this.#sql.exec(sql, server, JSON.stringify(names)).one().bytes);
+  }
+
   /** Whether any file of a type came at that time or later. */
   newerThan(server: string, type: RepositoryFileType, since: Instant): boolean {
     const found = this.#sql.exec(

@@ -8,7 +8,7 @@ import type { Ask } from "./ask.ts";
 import type { BackupRecord } from "./backups.ts";
 import type { PruneDesk } from "./prune-desk.ts";
 import type { RetentionPlan, Shelf } from "./retention-keeper.ts";
-import { brakeKey, carryOut, freeze, planOf, policyIn } from "./retention-keeper.ts";
+import { brakeKey, carryOut, freeze, obeys, planOf, policyIn } from "./retention-keeper.ts";
 import type { MarkedView, PolicyView, PreviewView, RetainedView, UndeletedView } from "./retention-view.ts";
 import type { Tables } from "./tables.ts";
 import type { Viewer } from "./viewer.ts";
@@ -97,7 +97,11 @@ export class RetentionDesk {
     const current = policyIn(tables, server);
     const used = policy ?? current?.policy ?? { zone: tables.settings.get().timeZone };
     const removeShare = asked?.brake === undefined ? (current?.removeShare ?? BRAKE_DEFAULT.removeShare) : asked.brake / 100;
-    const plans = this.#shelves(server).map((shelf) => ({ shelf, plan: planOf(tables, shelf, { policy: used, removeShare }, now()) }));
+    const everything = { zone: used.zone };
+    const plans = this.#shelves(server).map((shelf) => {
+      const holds = policy !== null || current === null || obeys(shelf, current.from);
+      return { shelf, plan: planOf(tables, shelf, { policy: holds ? used : everything, removeShare }, now()) };
+    });
     const doomed = tables.backups.doomed(server);
     return {
       format: viewer.format(),

@@ -48,16 +48,29 @@ export function policyIn({ retention, servers }: Pick<KeeperTables, "retention" 
   return announced === undefined ? null : { policy: policyOfHost(announced), from: "host", removeShare: BRAKE_DEFAULT.removeShare };
 }
 
+/**
+ * Whether a shelf goes by a policy from there. Snapshots in R2 go by what members have set alone: until then all of them stay, since they share what they
+ * hold, and a host's default of ten would leave little of a day.
+ */
+export function obeys({ format, store }: Pick<Shelf, "format" | "store">, from: EffectivePolicy["from"]): boolean {
+  return from !== "host" || format !== "repository" || store !== "r2";
+}
+
 /** What a policy would do with a shelf now. */
 export function planOf(
-  { backups }: Pick<KeeperTables, "backups">,
+  { backups, retention }: Pick<KeeperTables, "backups" | "retention">,
   shelf: Shelf,
   effective: Omit<EffectivePolicy, "from">,
   now: Instant,
 ): RetentionPlan {
   const rows = backups.retained(shelf.server, shelf.host, shelf);
   const decision = decideRetention(rows, effective.policy, now);
-  const tooMuch = judgePlan(rows.length, decision.gone.length, { ...BRAKE_DEFAULT, removeShare: effective.removeShare });
+  // What waits for a repository's next prune was let pass before, one backup at a time; under another policy all of it is looked at.
+  const before =
+    retention.judged(shelf.server) === judgedBy(shelf, effective.policy) ? decideRetention(rows.slice(1), effective.policy, now).gone : [];
+  const pending = new Set(before);
+  const fresh = decision.gone.filter((id) => !pending.has(id));
+  const tooMuch = judgePlan(rows.length - pending.size, fresh.length, { ...BRAKE_DEFAULT, removeShare: effective.removeShare });
   return { rows, decision, tooMuch };
 }
 
@@ -73,12 +86,16 @@ export function retainAfter(tables: KeeperTables, host: string, { server, format
   else carryOut(tables, { server, host, format, store }, now);
 }
 
+function judgedBy({ host, format, store }: Shelf, policy: RetentionPolicy): string {
+  return format === "repository" && store === "r2" ? JSON.stringify([host, policy]) : "";
+}
+
 /** Takes out of the lists what the policy does not keep. `allowed`: a member has said that it may be much. */
 export function carryOut(tables: KeeperTables, shelf: Shelf, now: Instant, allowed = false): void {
   // Elsewhere the host removes, by the same rules: it alone knows what is there.
   if (shelf.store !== "r2") return;
   const effective = policyIn(tables, shelf.server);
-  if (effective === null) return;
+  if (effective === null || !obeys(shelf, effective.from)) return;
   const { rows, decision, tooMuch } = planOf(tables, shelf, effective, now);
   if (tooMuch.length > 0 && !allowed) {
     freeze(tables, shelf.server, tooMuch, now);
@@ -88,6 +105,7 @@ export function carryOut(tables: KeeperTables, shelf: Shelf, now: Instant, allow
   const inUse = tables.restores.backupsInUse(shelf.server, now - CONFIRM_MS);
   const going = decision.gone.filter((id) => !inUse.has(id));
   if (shelf.format === "repository") {
+    tables.retention.setJudged(shelf.server, judgedBy(shelf, effective.policy));
     if (going.length > 0) askForPrune(tables, shelf, going, now);
     return;
   }

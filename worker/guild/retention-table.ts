@@ -14,7 +14,11 @@ export interface SetPolicy {
 }
 
 /** `host`: the host that made the backups was cut off while some waited for their removal. */
-export type FrozenReason = BrakeReason | { what: "host"; way: "revoked"; now: number; usual: number };
+export type FrozenReason =
+  | BrakeReason
+  /** A prune would take nearly all packs of a repository. */
+  | { what: "packs"; way: "removes too much"; now: number; usual: number }
+  | { what: "host"; way: "revoked"; now: number; usual: number };
 
 export interface Brake {
   server: string;
@@ -74,6 +78,19 @@ export class RetentionTable {
       "INSERT INTO retention_brakes (server_id, frozen_json) VALUES (?1, ?2) ON CONFLICT (server_id) DO UPDATE SET frozen_json = ?2",
       ...[server, JSON.stringify({ at: now, reasons })],
     );
+  }
+
+  /** By this policy a plan of the server was let pass last; null for none. */
+  judged(server: string): string | null {
+    const [row] = this.#sql.exec("SELECT judged FROM retention_brakes WHERE server_id = ?", server).toArray();
+    return row === undefined || row.judged === null ? null : String(row.judged);
+  }
+
+  /** Written when it changes only. */
+  setJudged(server: string, policy: string): void {
+    if (this.judged(server) === policy) return;
+    const sql = "INSERT INTO retention_brakes (server_id, judged) VALUES (?1, ?2) ON CONFLICT (server_id) DO UPDATE SET judged = ?2";
+    this.#sql.exec(sql, server, policy);
   }
 
   /** Whether a member has let one prune of a server remove much; it is used up by that. */
