@@ -8,7 +8,7 @@ import { eventually, Scene, textOf } from "./parts/scene.ts";
 
 const version = await resticVersion();
 if (version === null) console.warn("skipped: install restic (Debian: apt-get install restic)");
-const BACKUP = { format: "repository", low_priority: false, retention: { keep_last: 2 } };
+const BACKUP = { format: "repository", low_priority: false };
 
 it.runIf(version !== null)(
   "an agent prunes its repository in R2: restic agrees before and after, the next backup works, and all of it can come back",
@@ -19,6 +19,7 @@ it.runIf(version !== null)(
     const world = await scene.tree("world", { "level.dat": "level", "region/r.0.0.mca": randomBytes(3_000_000) });
     const agent = await scene.agent(guild, "Base", [{ id: "island", folder: world, backup: BACKUP }]);
     await scene.start(agent, guild, "island");
+    await scene.command(guild, "backup retention set", { server: "island", last: 2 });
     const backedUp = async () => {
       await writeFile(join(world, "region", "r.0.0.mca"), randomBytes(3_000_000));
       const { id } = await scene.command(guild, "backup now", { server: "island" });

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { mayMount, SKIP_REASON, SmallVolume } from "../backup/repository/testing/small-volume.ts";
 import { NODE_TIME_NS, treeDifferences, treeFacts } from "../backup/repository/testing/tree-facts.ts";
 import { put, seededBytes } from "../backup/testing/tree.ts";
-import { keyFileOf } from "../recovery/key-file.ts";
+import { importKey, keyFileOf } from "../recovery/key-file.ts";
 import { temporaryFolder } from "../testing/fixtures.ts";
 import { LEFT_OUT, Scene, type SceneOptions, wanted, watched } from "./testing/scene.ts";
 
@@ -276,12 +276,14 @@ test("a file that the config leaves out by now is restored, and the one of befor
   expect(result.warnings[0]).toContain("before-restore");
 });
 
-test("a host with another recovery key is told so, and nothing is touched", async () => {
+test("a host with another recovery key, or none, is told so, and nothing is touched", async () => {
   const scene = await Scene.make({ format: "repository", placement: "beside", running: true });
   const backup = await scene.backUp();
   await scene.play();
   const played = scene.facts();
   await rm(keyFileOf(scene.stateFile));
+  await expect(scene.restores().inPlace({ backup }, watched())).rejects.toMatchObject({ code: "recovery-key-missing" });
+  importKey(scene.stateFile, "the key of another host");
   await expect(scene.restores().inPlace({ backup }, watched())).rejects.toMatchObject({ code: "recovery-key-wrong" });
   expect(treeDifferences(played, scene.facts())).toEqual([]);
   expect(scene.game.stops).toBe(0);

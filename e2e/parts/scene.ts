@@ -105,7 +105,7 @@ export class Scene {
     return (await this.sandbox.autocomplete(input)).map((choice) => String(choice.value));
   }
 
-  async command(guild: Guild, command: string, options: Record<string, string> = {}, member = "owner"): Promise<SandboxMessage> {
+  async command(guild: Guild, command: string, options: Record<string, string | number> = {}, member = "owner"): Promise<SandboxMessage> {
     const { message, failure } = await this.sandbox.command({ ...placeIn(guild, member), command, options });
     if (message === undefined || failure !== undefined) throw new Error(`/${command} failed: ${failure?.reason ?? "no message"}`);
     return message;

@@ -27,8 +27,9 @@ beforeEach(async () => {
   guild = snowflake();
   ahead = 0;
   discordEdge.answer(() => Response.json({ id: snowflake() }));
-  agent = await TestAgent.enrolled({ guild }, "Base", [serverNamed("island", { retention: { keepLast: 2 }, prunes: true })]);
+  agent = await TestAgent.enrolled({ guild }, "Base", [serverNamed("island", { prunes: true })]);
   await agent.poll();
+  await run({ guild }, "backup retention set", { server: "island", last: 2 });
 });
 
 const inGuild = <T>(act: (instance: Guild, state: DurableObjectState) => T | Promise<T>) =>
@@ -113,12 +114,22 @@ describe("a prune", () => {
     for (let n = 0; n < 5; n += 1) await backup();
     expect((await agent.poll()).jobs.map(({ kind }) => kind)).toEqual(["prune"]);
     await later(PRUNE_EVERY_MS + MINUTE);
-    agent.servers = [serverNamed("island", { retention: { keepLast: 2 } })];
+    agent.servers = [serverNamed("island")];
     await agent.poll();
     await backup();
     expect(
       (await inGuild((_, { storage }) => storage.sql.exec("SELECT COUNT(*) AS n FROM jobs WHERE kind = 'prune'").one().n)) as number,
     ).toBe(1);
+  });
+
+  it("is asked for under a policy of members alone: without one, every snapshot stays", async () => {
+    await run({ guild }, "backup retention set", { server: "island", reset: true });
+    agent.servers = [serverNamed("island", { retention: { keepLast: 2 }, prunes: true })];
+    await agent.poll();
+    for (let n = 0; n < 5; n += 1) await backup();
+    expect((await agent.poll()).jobs).toEqual([]);
+    const preview = textOf(await run({ guild }, "backup retention preview", { server: "island" }));
+    expect(preview).toContain("5 backups");
   });
 
   it("that waits does not make the brake stop, though most backups wait for it; another policy does", async () => {
