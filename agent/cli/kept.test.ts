@@ -2,6 +2,7 @@ import { appendFile, mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { stringify } from "yaml";
+import { premadeRepository } from "../backup/repository/testing/premade.ts";
 import { keyFileOf } from "../recovery/key-file.ts";
 import { cli } from "../testing/cli.ts";
 import { temporaryFolder } from "../testing/fixtures.ts";
@@ -29,6 +30,7 @@ async function site(backup: object = {}) {
     );
   };
   await write("world", backup);
+  if (!("format" in backup)) await premadeRepository(state, join(folder, "backups"), "island");
   const run = (command: string, ...args: string[]) => cli([command, ...args, "--config", config]);
   const made = async (...args: string[]) => {
     const { code, err, out } = await run("backup", "island", "--json", ...args);

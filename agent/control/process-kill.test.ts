@@ -8,7 +8,7 @@ import { controlled, GAME, gamePlace, never, processOf, reaches } from "./testin
 
 const STARTER = fileURLToPath(new URL("testing/starter.ts", import.meta.url));
 const SEED = Number(process.env.RECONSYNC_SEED ?? 20_261_123);
-const KILLS = process.env.RECONSYNC_LONG === "1" ? 100 : 12;
+const KILLS = process.env.RECONSYNC_LONG === "1" ? 100 : 3;
 /** Kills fall into so many milliseconds: before, in and behind a start, which takes some milliseconds and begins after ten. */
 const SPAN_MS = 30;
 

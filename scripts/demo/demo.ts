@@ -1,9 +1,9 @@
-import type { ChildProcess } from "node:child_process";
-import { spawn } from "node:child_process";
+import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
 import type { Guild, SandboxMessage } from "../../sandbox/index.ts";
 import { AgentProcess } from "../embedded/agent-process.ts";
 import type { Stack } from "../embedded/stack.ts";
@@ -21,8 +21,11 @@ export interface DemoOptions {
 
 export const SERVER_ID = "demo";
 const HOST_NAME = "Demo host";
-/** Bound of the demo game server's start, in milliseconds. */
-const GAME_START_MS = 10_000;
+/** Bound of the agent's first word to the guild, in milliseconds. */
+const ANNOUNCED_MS = 10_000;
+/** Bound of the demo game server's start or stop, in milliseconds. */
+const GAME_TIMEOUT_MS = 20_000;
+const run = promisify(execFile);
 
 /** Everything of the demo, running: sandbox Discord, Worker, agent, game server. */
 export interface Demo {
@@ -52,7 +55,7 @@ export async function startDemo(options: DemoOptions, say: (line: string) => voi
     return await connect(options, world, game);
   } catch (error) {
     // Whoever started us waits for all that holds our output.
-    game.process.kill();
+    await game.stop();
     throw error;
   }
 }
@@ -80,7 +83,7 @@ async function connect(options: DemoOptions, world: string, game: Game): Promise
     command,
     close: async () => {
       await agent.stop();
-      game.process.kill();
+      await game.stop();
       await stack.close();
     },
   };
@@ -97,6 +100,8 @@ function configFor(world: string, game: Game, folder: string): Record<string, un
         folder: world,
         ports: { game: game.port },
         process: { pid_file: join(folder, "game.pid") },
+        control: game.control,
+        restore: { folder: join(folder, "restored") },
         // The demo shows that a folder comes back whole, so nothing of it is left out.
         backup: { profile_globs: false, include: ["**"], store: { type: "r2" }, retention: { keep_last: 5 } },
       },
@@ -105,28 +110,30 @@ function configFor(world: string, game: Game, folder: string): Record<string, un
 }
 
 interface Game {
-  process: ChildProcess;
   port: number;
+  /** What stops and starts it, as config.yaml says it. */
+  control: Record<string, unknown>;
+  stop: () => Promise<void>;
 }
 
 async function startGame(folder: string): Promise<Game> {
   const [pidFile, portFile] = [join(folder, "game.pid"), join(folder, "game.port")];
+  const words = (act: string) => [process.execPath, join(ROOT, "scripts/demo/game-control.ts"), act, pidFile, portFile];
+  const call = async (act: string) => {
+    const [program = "", ...args] = words(act);
+    await run(program, args, { timeout: GAME_TIMEOUT_MS });
+  };
+  // One of a demo that was killed.
+  await call("stop");
   await rm(portFile, { force: true });
-  const child = spawn(process.execPath, [join(ROOT, "scripts/demo/game-server.ts"), pidFile, portFile], {
-    stdio: ["ignore", "ignore", "inherit"],
-  });
-  const until = Date.now() + GAME_START_MS;
-  while (!existsSync(portFile)) {
-    if (Date.now() > until || child.exitCode !== null) throw new Error("the demo's game server did not start");
-    await delay(50);
-  }
-  await delay(50);
-  return { process: child, port: Number(await readFile(portFile, "utf8")) };
+  await call("start");
+  const control = { type: "commands", start: words("start"), stop: words("stop"), status: words("status"), settle: "2s" };
+  return { port: Number(await readFile(portFile, "utf8")), control, stop: () => call("stop") };
 }
 
 /** Waits until the agent has told the guild of its server, so that the first command finds it. */
 async function announced(stack: Stack, place: Demo["place"], agent: AgentProcess): Promise<void> {
-  const until = Date.now() + GAME_START_MS;
+  const until = Date.now() + ANNOUNCED_MS;
   for (;;) {
     const choices = await stack.sandbox.autocomplete({ ...place, command: "backup now", focused: "server", options: { server: "" } });
     if (choices.some((choice) => choice.value === SERVER_ID)) return;

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 
@@ -45,7 +45,9 @@ const server = createServer((socket) => {
     socket.write(ping ? data : status);
   });
 });
-server.listen(0, "127.0.0.1", () => {
-  writeFileSync(pidFile, String(process.pid));
+// Started again, it has the port that it had.
+const port = existsSync(portFile) ? Number(readFileSync(portFile, "utf8")) : 0;
+server.listen(port, "127.0.0.1", () => {
   writeFileSync(portFile, String((server.address() as AddressInfo).port));
+  writeFileSync(pidFile, String(process.pid));
 });

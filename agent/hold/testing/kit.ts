@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import type { HoldStep } from "../../../schemas/hold.ts";
 import type { Progress } from "../../../schemas/index.ts";
+import { premadeRepository } from "../../backup/repository/testing/premade.ts";
 import { systemClock } from "../../clock.ts";
 import type { HoldConfig, ServerConfig } from "../../config/host-config.ts";
 import { LiveConfig } from "../../config/live-config.ts";
@@ -63,7 +64,9 @@ export async function scene({
     store: { type: "local", folder: join(folder, "backups") },
     hold: { ...MINECRAFT, required: false, maxMs: 60_000, ...hold },
   });
-  const state = openState(join(folder, "state", "state.db"), systemClock);
+  const stateFile = join(folder, "state", "state.db");
+  if (format === "repository") await premadeRepository(stateFile, join(folder, "backups"), server.id);
+  const state = openState(stateFile, systemClock);
   onTestFinished(() => state.close());
   const log = memoryLogger();
   const plane = {

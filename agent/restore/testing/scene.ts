@@ -8,9 +8,7 @@ import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import { type BackupRef, type Progress, randomText } from "../../../schemas/index.ts";
 import type { BackupRequest } from "../../backup/engine.ts";
-import { Repository } from "../../backup/repository/repository.ts";
-import { LocalStore } from "../../backup/repository/stores/local.ts";
-import { QUICK_KEY } from "../../backup/repository/testing/made-repository.ts";
+import { premadeRepository } from "../../backup/repository/testing/premade.ts";
 import { type TreeFacts, treeFacts } from "../../backup/repository/testing/tree-facts.ts";
 import { makeTree, put } from "../../backup/testing/tree.ts";
 import { systemClock } from "../../clock.ts";
@@ -19,7 +17,6 @@ import { LiveConfig } from "../../config/live-config.ts";
 import type { ServerControl } from "../../control/control.ts";
 import { WorkerClient } from "../../control-plane/worker-client.ts";
 import { createHost } from "../../host.ts";
-import { recoveryKey } from "../../recovery/key-file.ts";
 import { type AgentState, openState } from "../../state/state.ts";
 import { hostConfig, type LogLine, memoryLogger, serverConfig, temporaryFolder } from "../../testing/fixtures.ts";
 import { backupRefOf } from "../backup-ref.ts";
@@ -78,17 +75,9 @@ export class Scene {
     await makeTree(scene.folder);
     await put(scene.folder, "logs/latest.log", "started\n");
     await put(scene.folder, "world/extra/plugin.jar", "jar");
-    if (options.format === "repository") await scene.#makeRepository();
+    if (options.format === "repository") await premadeRepository(scene.stateFile, scene.store, scene.server.id);
     if (options.running === true) await scene.game.start();
     return scene;
-  }
-
-  /** With the cheapest of keys: what tests do would be waiting for the password otherwise. */
-  async #makeRepository(): Promise<void> {
-    const { key } = recoveryKey(this.stateFile);
-    const store = new LocalStore(join(this.store, "island"));
-    const options = { hostname: "host", username: "user", now: Date.now(), scrypt: QUICK_KEY };
-    await Repository.init(store, Buffer.from(key, "utf8"), options);
   }
 
   restores(given: Partial<RestoreParts> = {}): ServerRestores {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { BackupResult } from "../../../schemas/index.ts";
 import type { BackupRequest } from "../../backup/engine.ts";
+import { premadeRepository } from "../../backup/repository/testing/premade.ts";
 import { seededBytes } from "../../backup/testing/tree.ts";
 import type { Clock } from "../../clock.ts";
 import { systemClock } from "../../clock.ts";
@@ -41,6 +42,7 @@ export async function site(
   makeWorld(world);
   const store = join(folder, "backups");
   const state = await temporaryState(clock);
+  if (format === "repository") await premadeRepository(state.file, store, "island");
   const base = serverConfig("island", world);
   const server: ServerConfig = {
     ...base,
