@@ -19,6 +19,15 @@ test("an outcome tells why a job ended", () => {
   expect(outcomeOf(error, "refused")).toBeNull();
 });
 
+test("a restore that was rolled back is told of, also when it was cancelled too late or ran out of time", () => {
+  const rolledBack = new AgentError("restore-rolled-back", "the old world is back");
+  for (const stopped of ["cancelled", "deadline", undefined] as const) {
+    expect(outcomeOf(rolledBack, stopped)).toMatchObject({ state: "failed", error: { code: "restore-rolled-back" } });
+  }
+  // The agent that starts next knows how it ended, and says so.
+  expect(outcomeOf(rolledBack, "shutdown")).toMatchObject({ state: "returned" });
+});
+
 test("a long message is cut to what the protocol takes", () => {
   const cut = outcomeOf(new AgentError("c".repeat(200), "m".repeat(5000)), undefined);
   expect(outcome.safeParse(cut).success).toBe(true);

@@ -22,8 +22,14 @@ export class JobStopped extends AgentError {
 const CODE_MAX = 64;
 const MESSAGE_MAX = 1000;
 
+/** What people have to hear of also when the job was cancelled or out of time by then: it had gone too far to be stopped. */
+const TOLD_IN_ANY_CASE: ReadonlySet<string> = new Set(["restore-rolled-back", "restore-rollback-failed"]);
+
 /** What a job that threw comes to; null when nobody wants to hear of it. */
 export function outcomeOf(error: unknown, stopped: StopReason | undefined): Outcome | null {
+  if ((stopped === "cancelled" || stopped === "deadline") && error instanceof AgentError && TOLD_IN_ANY_CASE.has(error.code)) {
+    return failed(error.code, error.message);
+  }
   switch (stopped) {
     case "cancelled":
       return { state: "cancelled" };
