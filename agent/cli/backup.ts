@@ -6,25 +6,21 @@ import { formatBytes } from "../config/check-text.ts";
 import type { HostConfig, ServerConfig } from "../config/host-config.ts";
 import { LiveConfig } from "../config/live-config.ts";
 import { Redactor } from "../config/redactor.ts";
-import { announce } from "../control-plane/announce.ts";
-import { Outbox } from "../control-plane/outbox.ts";
 import { WorkerClient } from "../control-plane/worker-client.ts";
 import { AgentError, EXIT } from "../errors.ts";
 import { createHost } from "../host.ts";
 import { backUp, lockOrRefuse } from "../jobs/backup.ts";
 import { type Host, serverOf } from "../jobs/host.ts";
 import type { Logger } from "../logger.ts";
-import type { AgentState } from "../state/state.ts";
 import { type Io, printJson, printLine } from "./io.ts";
 import { createLogger } from "./log.ts";
 import { ProgressView } from "./progress-view.ts";
 import { type CommonOptions, readConfig } from "./settings.ts";
 import { untilStopped } from "./signals.ts";
+import { deliver, type Guild, introduce, isEnrolled } from "./tell-guild.ts";
 import { countText, durationText } from "./text.ts";
 import { withState } from "./with-state.ts";
 
-/** The report may take so long to deliver, in milliseconds; after that the daemon does it. */
-const REPORT_MS = 10_000;
 /** With `--to` somebody chose the folder for once: nothing is removed there. */
 /** As schemas/jobs.ts allows. */
 const NOTE_MAX = 200;
@@ -49,19 +45,17 @@ export async function backupCommand(id: string, options: BackupOptions, io: Io):
     const plane = new WorkerClient({ identity: state.identity, clock: systemClock });
     const host = createHost({ config: new LiveConfig(config), state, plane, clock: systemClock, log });
     const server = serverOf(host, id);
-    const tellGuild = async () => {
-      for (const { code, message } of await announce(plane, written, state, systemClock)) log.warn({ code }, message);
-    };
+    const guild = { state, plane, config: written, log };
     if (server.backup.store.type === "r2") {
       // Uploads are patient for a long time; a person should hear at once that there is nobody to upload to.
-      await tellGuild().catch((error: unknown) => {
+      await introduce(guild).catch((error: unknown) => {
         throw adviseTo(error);
       });
     }
     const result = await makeBackup(host, server, options, log, io);
     state.uploads.told(result);
     state.backups.put(result);
-    const reported = await report(state, plane, result, { log, tellGuild });
+    const reported = await report(guild, result);
     if (options.json === true) printJson(io.out, { ...result, reported });
     else tell(result, reported, io);
   });
@@ -118,24 +112,13 @@ function adviseTo(error: unknown): unknown {
 type Reported = "delivered" | "waiting" | "not-enrolled";
 
 /** Tells the guild, now or later. Answers what became of it: the backup is good in any case. */
-async function report(
-  state: AgentState,
-  plane: WorkerClient,
-  result: BackupResult,
-  { log, tellGuild }: { log: Logger; tellGuild: () => Promise<void> },
-): Promise<Reported> {
+async function report(guild: Guild, result: BackupResult): Promise<Reported> {
+  const { state } = guild;
   const identity = state.identity.get();
-  if (identity === undefined || identity.revokedAt !== undefined) return "not-enrolled";
+  if (identity === undefined || !isEnrolled(state)) return "not-enrolled";
   const key = `by-hand/${identity.host}/${result.server}/${result.startedAt}`;
   state.outbox.putReport({ key, kind: "backup", result }, systemClock.now());
-  try {
-    // The guild takes no report of a server that it has not heard of.
-    await tellGuild();
-    await new Outbox({ state, plane, clock: systemClock, log, random: Math.random }).flush(REPORT_MS);
-  } catch (error) {
-    if (!(error instanceof AgentError)) throw error;
-    log.warn({ code: error.code }, error.message);
-  }
+  await deliver(guild);
   return state.outbox.has("report", key) ? "waiting" : "delivered";
 }
 

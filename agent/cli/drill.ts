@@ -6,14 +6,10 @@ import { formatBytes } from "../config/check-text.ts";
 import type { HostConfig } from "../config/host-config.ts";
 import { LiveConfig } from "../config/live-config.ts";
 import { Redactor } from "../config/redactor.ts";
-import { announce } from "../control-plane/announce.ts";
-import { Outbox } from "../control-plane/outbox.ts";
 import { WorkerClient } from "../control-plane/worker-client.ts";
-import { AgentError, EXIT, type ExitCode } from "../errors.ts";
+import { EXIT, type ExitCode } from "../errors.ts";
 import { createHost } from "../host.ts";
 import { serverOf } from "../jobs/host.ts";
-import type { Logger } from "../logger.ts";
-import type { AgentState } from "../state/state.ts";
 import { runDrill } from "../verification/drill.ts";
 import { keep, putOff } from "../verification/outcome.ts";
 import { PutOff } from "../verification/subject.ts";
@@ -22,11 +18,9 @@ import { createLogger } from "./log.ts";
 import { ProgressView } from "./progress-view.ts";
 import { type CommonOptions, readConfig } from "./settings.ts";
 import { untilStopped } from "./signals.ts";
+import { deliver } from "./tell-guild.ts";
 import { countText, durationText } from "./text.ts";
 import { withState } from "./with-state.ts";
-
-/** The report may take so long to deliver, in milliseconds; after that the daemon does it. */
-const REPORT_MS = 10_000;
 
 export interface DrillOptions extends CommonOptions {
   scratch?: string;
@@ -59,7 +53,7 @@ export async function drillCommand(id: string, options: DrillOptions, io: Io): P
     const known = state.verifications.get(server.id, "drill");
     const row = known ?? { server: server.id, check: "drill" as const, since: now, settled: 0, attempts: 0, nextAt: 0, round: [] };
     keep(row, verification, { state, now, drills: server.verify.drill !== "off" });
-    await report(state, plane, written, log);
+    await deliver({ state, plane, config: written, log });
     if (options.json === true) printJson(io.out, verification);
     else tell(verification, io);
     return { passed: EXIT.ok, failed: EXIT.badData, "put-off": EXIT.unavailable }[verification.outcome];
@@ -70,19 +64,6 @@ function withScratch(config: HostConfig, scratch: string | undefined): HostConfi
   if (scratch === undefined) return config;
   const servers = config.servers.map((server) => ({ ...server, verify: { ...server.verify, scratch: resolve(scratch) } }));
   return { ...config, servers };
-}
-
-/** Tells the guild, now or later: what came of the drill stands in the state in any case. */
-async function report(state: AgentState, plane: WorkerClient, config: HostConfig, log: Logger): Promise<void> {
-  const identity = state.identity.get();
-  if (identity === undefined || identity.revokedAt !== undefined) return;
-  try {
-    for (const { code, message } of await announce(plane, config, state, systemClock)) log.warn({ code }, message);
-    await new Outbox({ state, plane, clock: systemClock, log, random: Math.random }).flush(REPORT_MS);
-  } catch (error) {
-    if (!(error instanceof AgentError)) throw error;
-    log.warn({ code: error.code }, error.message);
-  }
 }
 
 function tell(

@@ -18,6 +18,7 @@ import { createLogger } from "./log.ts";
 import { ProgressView } from "./progress-view.ts";
 import { type CommonOptions, readConfig } from "./settings.ts";
 import { untilStopped } from "./signals.ts";
+import { deliver, introduce, isEnrolled } from "./tell-guild.ts";
 import { countText, durationText } from "./text.ts";
 import { parseLocalTime } from "./time.ts";
 import { withState } from "./with-state.ts";
@@ -46,7 +47,8 @@ export async function restoreCommand(
 ): Promise<ExitCode> {
   checkOptions(id, backup, options);
   const config = await readConfig(options, io);
-  return withHost(config, io, async (host) => {
+  const inR2 = config.servers.some((server) => server.id === id && server.backup.store.type === "r2");
+  return withHost(config, io, { introduced: inR2 && options.recover !== true }, async (host) => {
     if (options.recover === true) return recoverAll(host, id, options, io);
     const server = serverOf(host, id ?? "");
     const restores = host.restoresOf(server);
@@ -74,12 +76,20 @@ function checkOptions(
   if (player !== undefined && include !== undefined) throw usage("give --player or --include, not both");
 }
 
-function withHost<T>(config: HostConfig, io: Io, work: (host: Host) => Promise<T>): Promise<T> {
+function withHost<T>(config: HostConfig, io: Io, { introduced }: { introduced: boolean }, work: (host: Host) => Promise<T>): Promise<T> {
   const log = createLogger({ ...config.log, level: config.log.level === "debug" ? "debug" : "warn" }, io.err, new Redactor(config.secrets));
   return withState(config.stateFile, async (state) => {
     for (const warning of state.warnings) log.warn(warning);
     const plane = new WorkerClient({ identity: state.identity, clock: systemClock });
-    return work(createHost({ config: new LiveConfig(config), state, plane, env: io.env, clock: systemClock, log }));
+    const guild = { state, plane, config, log };
+    // A new host has to say that a server is its own before it may read the server's backups in R2.
+    if (introduced && isEnrolled(state)) await introduce(guild);
+    try {
+      return await work(createHost({ config: new LiveConfig(config), state, plane, env: io.env, clock: systemClock, log }));
+    } finally {
+      // Of the safety backup, also when the restore came to nothing.
+      await deliver(guild);
+    }
   });
 }
 
