@@ -2,7 +2,7 @@ import type { CommandsControl, ServerConfig } from "../config/host-config.ts";
 import { observe } from "../monitor/observe.ts";
 import { createProcessTable } from "../monitor/process-table.ts";
 import type { ControlDeps, ServerControl } from "./control.ts";
-import { ask, carryOut, type Done, environmentOf } from "./programs.ts";
+import { ask, carryOut, type Done, environmentOf, programName } from "./programs.ts";
 import { startFailed, stopFailed, stopTimedOut, waitFor } from "./wait.ts";
 
 /** Exit codes of a status program, as the Linux Standard Base has them for init scripts. Others tell nothing. */
@@ -12,7 +12,7 @@ const STATUS_CODES: Readonly<Record<number, "running" | "stopped">> = { 0: "runn
 export function commandsControl(server: ServerConfig, control: CommandsControl, deps: Required<ControlDeps>): ServerControl {
   const { clock, platform } = deps;
   const { logFile, stopTimeoutMs, startTimeoutMs, status } = control;
-  const way = `command ${control.stop[0]}`;
+  const way = `command ${programName(control.stop)}`;
   const env = environmentOf(deps.env, control.env, platform);
   const state = async (signal: AbortSignal) => {
     if (status === undefined) return seenFromOutside(server, deps);

@@ -19,7 +19,7 @@ describe.skipIf(process.platform !== "linux")("after a real start", () => {
     const verdict = await probe(server, { clock: systemClock, control, ...SETTLED }, never);
     expect(verdict).toEqual({
       up: true,
-      evidence: expect.stringMatching(/^had its port open after [0-9.]+ s, and went on so$/),
+      evidence: expect.stringMatching(/^its port was open after [0-9.]+ s, and stayed so$/),
       ms: expect.any(Number),
     });
   });
@@ -102,7 +102,7 @@ describe("what counts as up", () => {
   test("is what worked before the stop: a query then, a query now", async () => {
     const deps = scripted((second) => ({ ...open, ...(second < 100 ? silent : answered) }));
     const verdict = await probe(withProbe(), { ...deps, before: earlier({ ...open, ...answered }) }, never);
-    expect(verdict).toMatchObject({ up: true, evidence: "answered a query after 100 s, and went on so", ms: 110_000 });
+    expect(verdict).toMatchObject({ up: true, evidence: "it answered a query after 100 s, and each one since", ms: 110_000 });
   });
 
   test("asks for no more than worked before the stop", async () => {
@@ -110,7 +110,7 @@ describe("what counts as up", () => {
     const verdict = await probe(withProbe(), { ...deps, before: earlier({ ...open, ...silent }) }, never);
     expect(verdict).toMatchObject({
       up: true,
-      evidence: "had its port open after 0 s, and went on so, though it answers no query",
+      evidence: "its port was open after 0 s, and stayed so, though it answers no query",
       ms: 10_000,
     });
   });

@@ -24,7 +24,7 @@ type Kind = (typeof KINDS)[number];
 
 export interface ProbeVerdict {
   up: boolean;
-  /** In words, what showed it: "answered a query after 12 s", "its process ended 3 s after the start". */
+  /** In words, what showed it: "it answered a query after 12 s, and each one since", "its process ended 3 s after the start". */
   evidence: string;
   ms: number;
 }
@@ -164,8 +164,12 @@ class Watch {
 
 function proofOf({ kind }: Proof, afterMs: number, sight: Sight): string {
   const silent = kind === "port" && sight.query === "no" ? ", though it answers no query" : "";
-  const shown = { query: "answered a query", port: "had its port open", process: "had a process" }[kind];
-  return `${shown} after ${seconds(afterMs)}, and went on so${silent}`;
+  const [shown, since] = {
+    query: ["it answered a query", "and each one since"],
+    port: ["its port was open", "and stayed so"],
+    process: ["it had a process", "and still has it"],
+  }[kind];
+  return `${shown} after ${seconds(afterMs)}, ${since}${silent}`;
 }
 
 function lackOf(wanted: Kind | "none" | undefined, sight: Sight): string {

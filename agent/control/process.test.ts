@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { access, chmod, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { systemClock } from "../clock.ts";
 import { Secret } from "../config/secret.ts";
@@ -25,7 +25,7 @@ describe.skipIf(process.platform !== "linux")("a process of the agent's own", ()
     const place = await gamePlace();
     const config = processOf(place, { env: { MOD_TOKEN: new Secret("x") } });
     const { server, control } = controlled(place, config, { ...process.env, AWS_SECRET_ACCESS_KEY: "the agent's own" });
-    expect(control.way).toBe(`process ${process.execPath}`);
+    expect(control.way).toBe(`process ${basename(process.execPath)}`);
     expect(await control.state(never)).toBe("stopped");
     await control.stop(never);
     await control.start(never);

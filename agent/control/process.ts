@@ -10,7 +10,7 @@ import type { ControlDeps, ServerControl } from "./control.ts";
 import { openOutputLog } from "./output-log.ts";
 import { bootOf, familyOf, findMarked, identify, identifyChild, isSame, MARK_VARIABLE, type ProcessIdentity } from "./process-identity.ts";
 import { claimStart, readClaim, readRecord, releaseStart, removeRecord, type Starting, startingOf, writeRecord } from "./process-record.ts";
-import { ask, cannotStart, environmentOf } from "./programs.ts";
+import { ask, cannotStart, environmentOf, programName } from "./programs.ts";
 import { startFailed, stopFailed, stopTimedOut, waitFor } from "./wait.ts";
 
 /** What is killed is gone within moments, unless a disk hangs; in milliseconds. */
@@ -43,7 +43,7 @@ export function taskkill(pid: number, force: boolean, env: NodeJS.ProcessEnv): s
 export function processControl(control: ProcessControl, deps: Required<ControlDeps>): ServerControl {
   const { clock, env, platform } = deps;
   const { pidFile, stopTimeoutMs } = control;
-  const way = `process ${control.start[0]}`;
+  const way = `process ${programName(control.start)}`;
 
   const look = async (signal: AbortSignal): Promise<Seen> => {
     signal.throwIfAborted();

@@ -130,3 +130,8 @@ export async function carryOut({ command: [program = "", ...args], env, logFile,
     child.unref();
   }
 }
+
+/** What a program is called, without its folders: it stands in messages, and paths of a host are not for everybody. */
+export function programName([program = ""]: readonly string[]): string {
+  return program.split(/[\\/]/).at(-1) ?? program;
+}

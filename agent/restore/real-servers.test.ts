@@ -76,7 +76,7 @@ describe.skipIf(openttdProgram() === null)(`OpenTTD${openttdProgram() === null ?
 
     rmSync(save);
     const result = await restores.inPlace({ backup: backupRefOf(made) }, watched());
-    expect(result).toMatchObject({ stopped: true, started: true, proof: expect.stringContaining("query") });
+    expect(result).toMatchObject({ stopped: true, started: true, proof: expect.stringContaining("answered a query") });
     expect(readFileSync(save).equals(kept)).toBe(true);
     expect((await host.observe(server)).query).toMatchObject({ state: "answered" });
   });
