@@ -25,6 +25,13 @@ it("a backup tells what its consistency rests on, and no text of a game becomes 
   expect(Consistency).not.toContain("[x](https");
 });
 
+it("what the label says is not said again below it", () => {
+  const evidence = ["saves were not held: config.yaml gives this server no console", "no file changed while it was read"];
+  expect(fieldsOf({ consistency: "stable", evidence }).Consistency).toBe(
+    "Stable: no file changed while it was read\n- saves were not held: config.yaml gives this server no console",
+  );
+});
+
 it("more evidence than a field of Discord holds is cut at a whole line", () => {
   const { Consistency = "" } = fieldsOf({ evidence: Array.from({ length: 10 }, (_, n) => `${n} ${"x".repeat(190)}`) });
   expect(Consistency.length).toBeLessThanOrEqual(1024);

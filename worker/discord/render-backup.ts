@@ -168,9 +168,10 @@ export function resultFields(result: BackupResult, format: Format): NonNullable<
   ];
 }
 
-/** The label, and what it rests on. */
+/** The label, and what it rests on besides what it says itself. */
 function consistencyText({ consistency, evidence = [] }: BackupResult): string {
-  const lines = [CONSISTENCY[consistency], ...evidence.map((text) => `- ${safe(text, EVIDENCE_SHOWN_MAX)}`)];
+  const label = CONSISTENCY[consistency];
+  const lines = [label, ...evidence.filter((text) => !label.includes(text)).map((text) => `- ${safe(text, EVIDENCE_SHOWN_MAX)}`)];
   while (lines.join("\n").length > LIMITS.fieldValue) lines.pop();
   return lines.join("\n");
 }
